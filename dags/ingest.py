@@ -1,0 +1,54 @@
+"""### Bring in a release, judge it, and publish a dataset
+
+Reads a release of Open Images, or a folder in the same form, and takes it through these steps:
+
+1. **fetch** its annotation files, **tables**: typed Parquet, **photos**: each decoded once, **snapshot**: all named
+2. **validate** with Great Expectations; rows that break a rule are set apart, and the quality report says why
+3. **data_gate**: a critical finding, or too much set apart, ends the run here, before anything is trained
+4. **collapse** the labels into classes and clusters
+
+The end is the asset `oi_dataset`, which starts `oi_retrain`. What has not changed is not done again.
+"""
+
+from typing import Any
+
+from airflow.sdk import DAG, task
+
+from jobs import DATASET, DEFAULTS, force_param, job, profile_param
+
+
+@task
+def profile(params: dict[str, Any]) -> dict[str, Any]:
+    """Read the profile once, so that the whole run goes by the same one."""
+    from oi_tasks.profile import load_profile
+
+    return load_profile(params["profile"]).model_dump(mode="json")
+
+
+@task(outlets=[DATASET])
+def publish(chosen: dict[str, Any], validated: Any, classes: Any, *, outlet_events: Any) -> None:
+    """Tell the world that there is a dataset."""
+    outlet_events[DATASET].extra = {"profile": chosen, "validated": validated["id"], "classes": classes["id"]}
+
+
+with DAG(
+    dag_id="oi_ingest",
+    dag_display_name="Open Images: ingest",
+    description="Fetch a release, validate it, collapse its classes, publish the dataset",
+    doc_md=__doc__,
+    schedule="0 1 * * 0",
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULTS,
+    params={"profile": profile_param(), "force": force_param()},
+    tags=["open-images", "data"],
+):
+    chosen = profile()
+    release = job("fetch", chosen)
+    tables = job("tables", chosen, release=release)
+    photos = job("photos", chosen, release=release, tables=tables)
+    snapshot = job("snapshot", chosen, release=release, tables=tables, photos=photos)
+    validated = job("validate", chosen, snapshot=snapshot)
+    passed = job("data_gate", chosen, validated=validated)
+    classes = job("collapse", chosen, validated=validated)
+    passed >> classes >> publish(chosen, validated, classes)

@@ -1,0 +1,147 @@
+"""The one task factory: a job becomes a child process or a pod, as `OI_EXECUTION` says.
+
+A DAG names the job, the profile and the ids of its inputs. Both kinds of task run the same command, `oi <job>`, which
+writes a small result under a key of the store; the task reads it there, so pods need no XCom sidecar.
+"""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import Asset, BaseOperator, Context, Param, XComArg
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from oi_tasks.profile import profile_files
+from oi_tasks.settings import settings
+
+DATASET = Asset("oi_dataset", uri="oi://dataset")
+DEFAULTS = {"owner": "open-images", "retries": 1, "retry_delay": timedelta(seconds=10)}
+FINAL_EXITS = (2, 3)  # bad input, a gate's refusal: a retry would say the same
+TRAINING = ("train_classifier", "train_semseg")
+POD_TEMPLATES = Path(__file__).parents[1] / "k8s" / "pods"
+
+
+def profile_param() -> Param:
+    """The choice of profile on a trigger form."""
+    names = sorted(profile_files())
+    default = os.environ.get("OI_PROFILE", "demo")
+    return Param(
+        default, enum=sorted({*names, default}), title="Profile", description="what to run: a file in oi_tasks/profiles"
+    )
+
+
+def force_param() -> Param:
+    """The choice to compute everything anew."""
+    return Param(
+        False, type="boolean", title="Compute anew", description="do not reuse what an equal step has published"
+    )
+
+
+class JobTask:
+    """What both kinds of task share: the command that runs the job, and where its result stands."""
+
+    job: str
+    profile: Any
+    inputs: dict[str, Any]
+    mapped: dict[str, Any]
+    job_fields: Sequence[str] = ("profile", "inputs", "mapped")
+
+    def sets(self) -> dict[str, Any]:
+        """The job's fields: an upstream task's result stands for the id of its output, a list of them for theirs."""
+        given = {**self.inputs, **self.mapped}
+        return {name: _id_of(value) for name, value in given.items() if value is not None}
+
+    def arguments_for(self, context: Context) -> list[str]:
+        """The words after `oi`."""
+        words = [self.job, "--profile", json.dumps(self.profile), "--result", self.result_key(context)]
+        for name, value in self.sets().items():
+            words += ["--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
+        return words + (["--force"] if context["params"].get("force") else [])
+
+    def result_key(self, context: Context) -> str:
+        """Where in the work bucket the result of this task is written."""
+        ti = context["ti"]
+        index = f"-{ti.map_index}" if ti.map_index is not None and ti.map_index >= 0 else ""
+        return f"runs/{ti.dag_id}/{ti.run_id}/{ti.task_id}{index}.json"
+
+    def read_result(self, context: Context) -> dict[str, Any]:
+        """What the job wrote."""
+        from oi_tasks.io.store import WORK, Store
+
+        result: dict[str, Any] = Store(settings()).get_json(WORK, self.result_key(context))
+        return result
+
+
+def _id_of(value: Any) -> Any:
+    """The id that an upstream result stands for; whatever else is given stays as it is."""
+    if isinstance(value, dict) and "id" in value:
+        return value["id"]
+    if isinstance(value, (list, tuple)) or type(value).__name__ == "LazyXComSequence":
+        return [_id_of(item) for item in value]
+    return value
+
+
+class ProcessJobOperator(JobTask, BaseOperator):
+    """Runs a job as a child process of the task."""
+
+    template_fields = JobTask.job_fields
+
+    def __init__(
+        self, *, job: str, profile: Any, inputs: dict[str, Any], mapped: dict[str, Any] | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.job, self.profile, self.inputs, self.mapped = job, profile, inputs, mapped or {}
+        self._process: subprocess.Popen[str] | None = None
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Run the job to its end. Bad input and refusals fail the task for good; other failures may be retried."""
+        command = [str(Path(sys.executable).with_name("oi")), *self.arguments_for(context)]
+        self.log.info("%s", shlex.join(command))
+        last: deque[str] = deque(maxlen=1)
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            self.log.info("%s", line.rstrip())
+            last.append(line.strip())
+        code = self._process.wait()
+        if code != 0:
+            failure = AirflowFailException if code in FINAL_EXITS else AirflowException
+            raise failure(f"{self.job} ended with status {code}: {last[0] if last else 'it said nothing'}")
+        return self.read_result(context)
+
+    def on_kill(self) -> None:
+        """Ask the job to stop: a training job saves its state."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+
+
+def _operator() -> tuple[type[BaseOperator], Any]:
+    """The class of task for `OI_EXECUTION`, and a function that gives a job's own arguments for it."""
+    if settings().execution == "local":
+        return ProcessJobOperator, lambda job: {"max_active_tis_per_dagrun": 1 if job in TRAINING else None}
+    from pods import PodJobOperator, pod_arguments
+
+    return PodJobOperator, pod_arguments
+
+
+def job(name: str, profile: Any, *, trigger_rule: str = "all_success", **inputs: Any) -> Any:
+    """A task that runs a job. Inputs are results of other tasks, or plain values; returns its result as an XComArg."""
+    operator, arguments = _operator()
+    own = {key: value for key, value in arguments(name).items() if value is not None}
+    task = operator(task_id=name, job=name, profile=profile, inputs=inputs, trigger_rule=trigger_rule, **own)
+    return task.output
+
+
+def mapped_job(name: str, profile: Any, over: XComArg, label: str, **inputs: Any) -> Any:
+    """A task for each item of a list of fields, `label` naming the field that the page shows; returns their results."""
+    operator, arguments = _operator()
+    own = {key: value for key, value in arguments(name).items() if value is not None}
+    shown = "{{ task.mapped['" + label + "'] }}"
+    task = operator.partial(task_id=name, job=name, profile=profile, inputs=inputs, map_index_template=shown, **own)
+    return task.expand(mapped=over).output

@@ -1,0 +1,74 @@
+"""### Train, judge and promote
+
+Runs every night at 02:00 UTC, and as soon as `oi_ingest` publishes a dataset:
+
+1. **plan**: which clusters to train, and who is champion; **shards**: the photos at training size
+2. **train_classifier**, then **train_semseg** for each cluster
+3. **evaluate** the candidate, and the champion again, on the same test photos
+4. **gate**: the profile's thresholds; a refused candidate leaves the champion where it is
+5. **promote**: the alias `champion` of `oi-cascade` moves; **report**: a page that says what happened and why
+
+With nothing new, every step is reused and the run ends at once.
+"""
+
+from typing import Any
+
+from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, task
+
+from jobs import DATASET, DEFAULTS, force_param, job, mapped_job
+
+ANY = "none_failed_min_one_success"  # no cluster to train, or nothing promoted, is no failure
+
+
+@task(inlets=[DATASET])
+def dataset(*, inlet_events: Any, triggering_asset_events: Any) -> dict[str, Any]:
+    """The dataset that started this run; on a timer or by hand, the newest one."""
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    events = list(triggering_asset_events.get(DATASET, [])) or list(inlet_events[DATASET])
+    if not events:
+        raise AirflowSkipException("no dataset is published yet: run oi_ingest first")
+    extra: dict[str, Any] = dict(events[-1].extra)
+    return extra
+
+
+@task
+def cluster_fields(planned: dict[str, Any]) -> list[dict[str, str]]:
+    """One set of fields for each cluster to train."""
+    return [{"cluster": name} for name in planned["result"]["clusters"]]
+
+
+@task.short_circuit(ignore_downstream_trigger_rules=False)
+def passed(verdict: dict[str, Any]) -> bool:
+    """Whether the gate lets the candidate through; if not, promotion is skipped and the report still written."""
+    for reason in verdict["result"]["reasons"]:
+        print(f"{reason['code']}: {reason['text']}")
+    return bool(verdict["result"]["verdict"] == "promote")
+
+
+with DAG(
+    dag_id="oi_retrain",
+    dag_display_name="Open Images: retrain",
+    description="Train the classifier and each cluster, evaluate against the champion, promote what passes the gate",
+    doc_md=__doc__,
+    schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable("0 2 * * *", timezone="UTC"), assets=[DATASET]),
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULTS,
+    params={"force": force_param()},
+    tags=["open-images", "training"],
+):
+    found = dataset()
+    profile = found["profile"]
+    planned = job("plan", profile, classes=found["classes"])
+    data = job("shards", profile, classes=found["classes"], validated=found["validated"])
+    classifier = job("train_classifier", profile, dataset=data)
+    semseg = mapped_job(
+        "train_semseg", profile, cluster_fields(planned), "cluster", dataset=data, classifier=classifier
+    )
+    scores = job("evaluate", profile, trigger_rule=ANY, dataset=data, classifier=classifier, semseg=semseg)
+    verdict = job("gate", profile, evaluation=scores)
+    promoted = job("promote", profile, verdict=verdict)
+    report = job("report", profile, verdict=verdict, promoted=promoted, trigger_rule=ANY)
+    passed(verdict) >> promoted
+    planned >> data

@@ -1,0 +1,1 @@
+"""The method itself, pure: no I/O, no clock, no environment."""

@@ -1,0 +1,1 @@
+"""Everything that touches the outside: the store, releases, tables, shards, MLflow, the ledger."""

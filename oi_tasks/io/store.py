@@ -1,0 +1,178 @@
+"""The object store: MinIO, or anything that speaks S3, behind the few calls that jobs make."""
+
+import io
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import certifi
+import urllib3
+from minio import Minio
+from minio.error import InvalidResponseError, S3Error, ServerError
+from urllib3.exceptions import HTTPError
+from urllib3.util import Retry, Timeout
+
+from oi_tasks.errors import BadInput, OiError, Unreachable
+from oi_tasks.settings import Settings
+
+RAW, DATA, WORK, REPORTS, LEDGER = "oi-raw", "oi-data", "oi-work", "oi-reports", "oi-ledger"
+BUCKETS = (RAW, DATA, WORK, REPORTS, LEDGER)
+PART_SIZE = 16 << 20
+KEY_PROBLEMS = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied", "InvalidTokenId"}
+
+
+class NotFound(OiError):
+    """No object stands under that key."""
+
+
+def photo_key(sha256: str) -> str:
+    """Key in the raw bucket of content known by its SHA-256: photos and release files are stored once, by content."""
+    return f"sha256/{sha256[:2]}/{sha256}"
+
+
+class Store:
+    """A connection to the store. Safe to share between threads, not between processes.
+
+    Requests that fail on the way (resets, 5xx) are retried with backoff; what still fails raises
+    Unreachable (server down, wrong key) or NotFound.
+    """
+
+    def __init__(self, settings: Settings, connections: int = 32) -> None:
+        address = urlsplit(settings.store_endpoint)
+        if address.scheme not in ("http", "https") or not address.netloc:
+            raise BadInput(
+                f"the store's address {settings.store_endpoint!r} is not a web address",
+                where="OI_STORE_ENDPOINT",
+                fix="write it as http://host:port",
+            )
+        self.endpoint = settings.store_endpoint
+        self._http = urllib3.PoolManager(
+            maxsize=connections,
+            timeout=Timeout(connect=5, read=120),
+            retries=Retry(total=5, connect=3, backoff_factor=0.3, status_forcelist=(500, 502, 503, 504)),
+            cert_reqs="CERT_REQUIRED",
+            ca_certs=certifi.where(),
+        )
+        self._client = Minio(
+            address.netloc,
+            access_key=settings.store_access_key,
+            secret_key=settings.store_secret_key.get_secret_value(),
+            secure=address.scheme == "https",
+            region=settings.store_region,
+            http_client=self._http,
+        )
+
+    @contextmanager
+    def _asking(self, bucket: str, key: str = "") -> Iterator[None]:
+        """Turn the SDK's errors into one line that names the place."""
+        where = f"{self.endpoint} {bucket}/{key}".rstrip("/")
+        try:
+            yield
+        except S3Error as error:
+            if error.code in ("NoSuchKey", "NoSuchObject"):
+                raise NotFound("no such object in the store", where=where, code="not_found") from None
+            if error.code == "NoSuchBucket":
+                raise Unreachable(f"the store has no bucket {bucket}", where, "create it: oi up, or k8s/") from None
+            if error.code in KEY_PROBLEMS:
+                fix = "check OI_STORE_ACCESS_KEY and OI_STORE_SECRET_KEY"
+                raise Unreachable(f"the store refuses the key: {error.code}", where, fix, "store_key") from None
+            raise Unreachable(f"the store answered {error.code}: {error.message}", where) from None
+        except (HTTPError, ServerError, InvalidResponseError, OSError) as error:
+            if isinstance(error, OSError) and error.filename is not None:
+                raise  # a local file, not the store
+            reason = type(error).__name__
+            fix = "is it running? `oi status` tells; its address is OI_STORE_ENDPOINT"
+            raise Unreachable(f"the store does not answer: {reason}", where, fix, "store_down") from None
+
+    def check(self) -> None:
+        """Raise Unreachable unless the store answers, takes the key, and has the buckets."""
+        for bucket in BUCKETS:
+            with self._asking(bucket):
+                next(self._client.list_objects(bucket, prefix="-", recursive=False), None)
+
+    def put_bytes(self, bucket: str, key: str, data: bytes, content_type: str = "application/octet-stream") -> None:
+        """Store bytes under a key, whole or not at all."""
+        with self._asking(bucket, key):
+            self._client.put_object(bucket, key, io.BytesIO(data), len(data), content_type=content_type)
+
+    def get_bytes(self, bucket: str, key: str) -> bytes:
+        """The bytes under a key. Raises NotFound."""
+        with self._asking(bucket, key):
+            response = self._client.get_object(bucket, key)
+            try:
+                data: bytes = response.read()
+                return data
+            finally:
+                response.close()
+                response.release_conn()
+
+    def put_json(self, bucket: str, key: str, value: Any) -> None:
+        """Store a JSON value, indented so that it can be read in the store's own page."""
+        self.put_bytes(bucket, key, json.dumps(value, indent=1, sort_keys=True).encode(), "application/json")
+
+    def get_json(self, bucket: str, key: str) -> Any:
+        """The JSON value under a key. Raises NotFound."""
+        return json.loads(self.get_bytes(bucket, key))
+
+    def put_file(self, bucket: str, key: str, path: Path, content_type: str = "application/octet-stream") -> None:
+        """Store a file, in parts when it is large."""
+        with self._asking(bucket, key):
+            self._client.fput_object(bucket, key, str(path), content_type=content_type, part_size=PART_SIZE)
+
+    def get_file(self, bucket: str, key: str, path: Path) -> None:
+        """Fetch an object into a file; the file appears whole or not at all."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with self._asking(bucket, key):
+            self._client.fget_object(bucket, key, str(path))
+
+    def exists(self, bucket: str, key: str) -> bool:
+        """Whether an object stands under the key."""
+        try:
+            with self._asking(bucket, key):
+                self._client.stat_object(bucket, key)
+        except NotFound:
+            return False
+        return True
+
+    def list(self, bucket: str, prefix: str = "") -> Iterator[str]:
+        """Keys under a prefix, in order."""
+        with self._asking(bucket, prefix):
+            for item in self._client.list_objects(bucket, prefix=prefix, recursive=True):
+                if item.object_name is not None:
+                    yield item.object_name
+
+    def list_facts(self, bucket: str, prefix: str = "") -> Iterator[tuple[str, int, str]]:
+        """Key, size in bytes and ETag of the objects under a prefix, in order."""
+        with self._asking(bucket, prefix):
+            for item in self._client.list_objects(bucket, prefix=prefix, recursive=True):
+                if item.object_name is not None:
+                    yield item.object_name, item.size or 0, item.etag or ""
+
+    def remove(self, bucket: str, key: str) -> None:
+        """Remove an object; one that is not there is no error."""
+        with self._asking(bucket, key):
+            self._client.remove_object(bucket, key)
+
+    def put_if_absent(self, bucket: str, key: str, data: bytes) -> bool:
+        """Store bytes only if nothing stands under the key; of many at once exactly one succeeds and gets True.
+
+        The SDK's `put_object` cannot send `If-None-Match`, so the request goes through a presigned address.
+        """
+        with self._asking(bucket, key):
+            url = self._client.presigned_put_object(bucket, key, expires=timedelta(minutes=10))
+            response = self._http.request("PUT", url, body=data, headers={"If-None-Match": "*"}, retries=False)
+        if response.status in (409, 412):
+            return False
+        if response.status != 200:
+            raise Unreachable(f"the store answered {response.status} to a conditional write", f"{bucket}/{key}")
+        return True
+
+    def presign(self, bucket: str, key: str, days: int = 7) -> str:
+        """An address that opens the object in a browser for some days (7 at most)."""
+        with self._asking(bucket, key):
+            url: str = self._client.presigned_get_object(bucket, key, expires=timedelta(days=days))
+            return url

@@ -1,0 +1,101 @@
+"""`oi up`, `oi down`, `oi status`, `oi demo`: the servers of one machine. What they need is imported when they run."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+app = typer.Typer(help="The local servers.", no_args_is_help=True, pretty_exceptions_enable=False)
+PANEL = "Local servers"
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def state_folder() -> Path:
+    """Where the servers keep all they have: `OI_STATE`, else `.oi` in the checkout."""
+    return Path(os.environ.get("OI_STATE") or CHECKOUT / ".oi").resolve()
+
+
+def dags_folder() -> Path | None:
+    """Airflow's DAG folder, if the caller chooses another than the checkout's, by `OI_DAGS`."""
+    chosen = os.environ.get("OI_DAGS")
+    return Path(chosen) if chosen else None
+
+
+@contextmanager
+def _console() -> "Iterator[Console]":
+    """Where messages go. Of several taken ports each gets its own line: the last is raised, the others stand before."""
+    from rich.console import Console
+
+    from oi_tasks.local.ports import PortsTaken
+
+    try:
+        yield Console(soft_wrap=True)
+    except PortsTaken as taken:
+        errors = Console(stderr=True, highlight=False, soft_wrap=True)
+        for problem in taken.problems[:-1]:
+            errors.print(f"oi: {problem}", markup=False)
+        raise taken.problems[-1] from None
+
+
+@app.command("up", rich_help_panel=PANEL)
+def up() -> None:
+    """Start MinIO, MLflow and Airflow beside the checkout, or find them running."""
+    from oi_tasks.local import services
+
+    with _console() as console:
+        services.start(state_folder(), dags=dags_folder(), say=lambda text: console.print(text, markup=False))
+
+
+@app.command("down", rich_help_panel=PANEL)
+def down() -> None:
+    """End the servers that `oi up` or `oi demo` started, and nothing else."""
+    from oi_tasks.local import services
+
+    with _console() as console:
+        if not services.stop(state_folder(), say=lambda text: console.print(text, markup=False)):
+            console.print("nothing runs")
+
+
+@app.command("status", rich_help_panel=PANEL)
+def status() -> None:
+    """Tell what runs: name, pid, address, health, memory, time since its start."""
+    from rich.table import Table
+
+    from oi_tasks.local import services
+    from oi_tasks.local.outcome import span
+
+    with _console() as console:
+        table = Table("server", "pid", "address", "health", "memory", "up for", box=None, pad_edge=False)
+        total = 0
+        for server in services.status(state_folder()):
+            memory, total = f"{server.memory / 1e6:.0f} MB", total + server.memory
+            running = server.pid is not None
+            table.add_row(
+                server.name,
+                str(server.pid or ""),
+                server.address,
+                server.problem or "well",
+                memory if running else "",
+                span(server.uptime) if running else "",
+            )
+        console.print(table)
+        console.print(f"memory in all: {total / 1e6:.0f} MB (shared pages counted once); state: {state_folder()}")
+
+
+@app.command("demo", rich_help_panel=PANEL)
+def demo(profile: Annotated[str, typer.Option("--profile", help="the profile to run with")] = "demo") -> None:
+    """Start the servers, ingest, retrain, and follow it until a model is promoted."""
+    from oi_tasks.local.demo import demo as run_demo
+
+    with _console() as console:
+        run_demo(state_folder(), profile, dags_folder(), console)
+
+
+if __name__ == "__main__":
+    app()

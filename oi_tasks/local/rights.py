@@ -1,0 +1,78 @@
+"""Buckets, users and their rights at the local MinIO: each component has its own key with only what it needs."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from minio import Minio
+from minio.credentials import StaticProvider
+from minio.error import MinioAdminException, MinioException
+from minio.minioadmin import MinioAdmin
+from urllib3.exceptions import HTTPError
+
+from oi_tasks.errors import Unreachable
+from oi_tasks.io.store import BUCKETS, LEDGER
+
+MLFLOW = "mlflow"
+LIST = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"]
+READ_WRITE = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
+HISTORY = ["s3:GetBucketVersioning", "s3:ListBucketVersions", "s3:GetObjectVersion"]
+RETENTION = ["s3:GetBucketObjectLockConfiguration", "s3:GetObjectRetention", "s3:PutObjectRetention"]
+
+
+def _allow(actions: list[str], *buckets: str) -> dict[str, Any]:
+    """A statement that allows actions on buckets and all in them."""
+    names = [f"arn:aws:s3:::{bucket}{end}" for bucket in buckets for end in ("", "/*")]
+    return {"Effect": "Allow", "Action": actions, "Resource": names}
+
+
+def _policy(*statements: dict[str, Any]) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def policies() -> dict[str, dict[str, Any]]:
+    """The rights of each component. Jobs append to the ledger: they can neither delete there nor lift a lock."""
+    working = [bucket for bucket in BUCKETS if bucket != LEDGER]
+    return {
+        "oi-jobs": _policy(
+            _allow([*LIST, *READ_WRITE, "s3:DeleteObject"], *working),
+            _allow([*LIST, *READ_WRITE, *HISTORY, *RETENTION], LEDGER),
+        ),
+        "oi-mlflow": _policy(_allow([*LIST, *READ_WRITE, "s3:DeleteObject"], MLFLOW)),
+    }
+
+
+def apply(endpoint: str, keys: Mapping[str, str]) -> None:
+    """Make the buckets, users and policies that are missing, and bring the policies up to date. Safe to repeat.
+
+    `endpoint` is `host:port`; `keys` are the lines of `.oi/env`. Raises Unreachable.
+    """
+    root, password = keys["OI_MINIO_ROOT_USER"], keys["OI_MINIO_ROOT_PASSWORD"]
+    try:
+        client = Minio(endpoint, access_key=root, secret_key=password, secure=False)
+        for bucket in (*BUCKETS, MLFLOW):
+            if not client.bucket_exists(bucket):
+                client.make_bucket(bucket, object_lock=bucket == LEDGER)  # a lock needs versions, and turns them on
+        admin = MinioAdmin(endpoint=endpoint, credentials=StaticProvider(root, password), secure=False)
+        for name, policy in policies().items():
+            admin.policy_add(name, policy=policy)
+        _user(admin, keys["OI_STORE_ACCESS_KEY"], keys["OI_STORE_SECRET_KEY"], "oi-jobs")
+        _user(admin, keys["OI_MLFLOW_STORE_ACCESS_KEY"], keys["OI_MLFLOW_STORE_SECRET_KEY"], "oi-mlflow")
+    except (MinioException, HTTPError, OSError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise Unreachable(f"MinIO could not be set up: {reason}", where=endpoint, code="minio_setup") from None
+
+
+def _user(admin: MinioAdmin, access_key: str, secret_key: str, policy: str) -> None:
+    """A user with that secret and exactly that policy."""
+    admin.user_add(access_key, secret_key)
+    held = json.loads(admin.user_info(access_key)).get("policyName", "")
+    if held == policy:
+        return
+    if held:
+        admin.detach_policy(held.split(","), user=access_key)
+    try:
+        admin.attach_policy([policy], user=access_key)
+    except MinioAdminException as error:
+        if "already in effect" not in str(error):
+            raise

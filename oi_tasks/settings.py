@@ -1,0 +1,50 @@
+"""Where things run: every setting comes from the environment (`OI_*`) or from one file of `OI_*` lines."""
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from oi_tasks.errors import BadInput
+
+
+class Settings(BaseSettings):
+    """The addresses and keys of the servers, and how jobs are run. Secrets are never printed."""
+
+    model_config = SettingsConfigDict(env_prefix="OI_", extra="ignore", frozen=True)
+
+    store_endpoint: str = Field(
+        "http://127.0.0.1:9000", description="address of the S3 store, with http:// or https://"
+    )
+    store_access_key: str = Field("", description="key id of the jobs at the store")
+    store_secret_key: SecretStr = Field(SecretStr(""), description="secret of that key")
+    store_region: str = Field("us-east-1", description="region the store expects in signatures")
+    mlflow_url: str = Field("http://127.0.0.1:5000", description="address of the MLflow server")
+    execution: Literal["local", "kubernetes"] = Field("local", description="run jobs as child processes, or as pods")
+    namespace: str = Field("oi", description="namespace of the pods")
+    kubeconfig: Path | None = Field(None, description="kubeconfig of the cluster; none: the pod's own service account")
+    trainer_image: str = Field("oi-trainer:dev", description="image of the pods")
+    pod_templates: Path | None = Field(
+        None, description="folder of cpu.yaml and gpu.yaml; none: the project's k8s/pods"
+    )
+    pod_secret: str = Field("oi-keys", description="Kubernetes secret with the OI_* lines that pods need")
+    cache: Path = Field(
+        default_factory=lambda: Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "oi",
+        description="folder of the local cache",
+    )
+    profiles: Path | None = Field(None, description="folder of your own profiles, searched before the shipped ones")
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process. Raises BadInput naming the variable that is wrong."""
+    env_file = Path(os.environ.get("OI_ENV_FILE", ".oi/env"))
+    try:
+        return Settings(_env_file=env_file if env_file.is_file() else None)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "OI_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise BadInput(f"the setting {name} cannot be used: {first['msg']}", where=str(env_file)) from None

@@ -1,0 +1,82 @@
+"""Every DAG file: it parses quickly, says what it does, and is wired as the design says."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+DAGS = Path(__file__).parents[2] / "dags"
+FILES = {"ingest.py": "oi_ingest", "retrain.py": "oi_retrain"}
+WIRING = {"jobs.py", "pods.py"}
+
+
+@pytest.fixture(scope="module")
+def bag(tmp_path_factory: pytest.TempPathFactory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_HOME", str(tmp_path_factory.mktemp("airflow")))
+        patch.setenv("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
+        patch.syspath_prepend(str(DAGS))
+        from airflow.dag_processing.dagbag import DagBag
+
+        yield DagBag(dag_folder=str(DAGS))
+
+
+def test_all_files_parse_and_none_is_unlisted(bag) -> None:
+    assert bag.import_errors == {}
+    assert set(bag.dags) == set(FILES.values())
+    assert {path.name for path in DAGS.glob("*.py")} == set(FILES) | WIRING
+    for dag in bag.dags.values():
+        assert Path(dag.fileloc).name == next(file for file, dag_id in FILES.items() if dag_id == dag.dag_id)
+
+
+@pytest.mark.parametrize("dag_id", FILES.values())
+def test_a_dag_says_what_it_does(bag, dag_id: str) -> None:
+    dag = bag.dags[dag_id]
+    assert dag.doc_md.startswith("###")
+    assert dag.description
+    assert dag.max_active_runs == 1
+    assert dag.catchup is False
+    assert "open-images" in dag.tags
+    # A start date in the past would run the last missed slot when the DAG is unpaused.
+    assert dag.start_date is None
+    for task in dag.tasks:
+        assert task.owner == "open-images"
+        assert task.retries == 1
+
+
+def test_the_schedules(bag) -> None:
+    from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable
+
+    ingest, retrain = (bag.dags[dag_id].schedule for dag_id in ("oi_ingest", "oi_retrain"))
+    assert ingest == "0 1 * * 0"
+    assert isinstance(retrain, AssetOrTimeSchedule)
+    assert isinstance(retrain.timetable, CronTriggerTimetable)
+    assert retrain.timetable.expression == "0 2 * * *"
+    assert [asset.name for asset in retrain.asset_condition.objects] == ["oi_dataset"]
+
+
+def test_no_training_before_the_data_gate(bag) -> None:
+    ingest = bag.dags["oi_ingest"]
+    assert "data_gate" in ingest.get_task("publish").get_flat_relative_ids(upstream=True)
+    assert "data_gate" in ingest.get_task("collapse").upstream_task_ids
+    retrain = bag.dags["oi_retrain"]
+    promote = retrain.get_task("promote")
+    assert {"gate", "passed", "evaluate"} <= promote.get_flat_relative_ids(upstream=True)
+    assert retrain.get_task("report").trigger_rule == "none_failed_min_one_success"
+
+
+HEAVY = ("torch", "mlflow", "great_expectations", "pandas", "polars", "kubernetes", "timm")
+
+
+def test_parsing_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        f"sys.path.insert(0, {str(DAGS)!r})\n"
+        "import airflow.sdk\n"
+        "before = set(sys.modules)\n"
+        "import ingest, retrain\n"
+        f"print([name for name in {HEAVY!r} if name in set(sys.modules) - before])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.strip().splitlines()[-1] == "[]"

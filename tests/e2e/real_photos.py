@@ -1,0 +1,100 @@
+"""The whole chain on real photos, through a real Airflow, MLflow and MinIO: `python -m tests.e2e.real_photos`.
+
+Ingests the release of real photos beside the checkout, trains a classifier of all its classes and two segmentation
+clusters, and promotes the cascade; runs again with nothing new; then trains a worse candidate on purpose, which the
+gate must refuse while the champion stays where it is. Without the photos the drawn demo takes their place, and the
+script says so.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import yaml
+
+from oi_tasks.io.tracking import Tracking
+from oi_tasks.local import services
+from oi_tasks.local.addresses import Addresses
+from oi_tasks.profile import load_profile
+from oi_tasks.settings import Settings
+
+CHECKOUT = Path(__file__).parents[2]
+RELEASES = CHECKOUT.parent / "shared" / "data"
+REFUSED = 3
+
+
+def say(text: str) -> None:
+    print(f"e2e: {text}", flush=True)
+
+
+def demo(profile: str, environment: dict[str, str]) -> tuple[int, float]:
+    """Run `oi demo` on a profile. Returns its status and how many seconds it took."""
+    began = time.monotonic()
+    oi = str(Path(sys.executable).with_name("oi"))
+    status = subprocess.run([oi, "demo", "--profile", profile], env=environment, check=False, timeout=1800).returncode
+    return status, time.monotonic() - began
+
+
+def worse(profile: str) -> dict:
+    """The profile trained badly on purpose: one epoch, at a rate that breaks what was learnt."""
+    made = load_profile(profile).model_dump(mode="json")
+    made["name"] = "worse"
+    epochs = made["classifier"]["epochs"]
+    made["classifier"] |= {"epochs": {name: min(1, length) for name, length in epochs.items()}, "rate": 30.0}
+    return made
+
+
+def check(condition: bool, what: str) -> None:
+    """Say what holds; end with status 1 at the first thing that does not."""
+    say(f"{'ok' if condition else 'NOT'}: {what}")
+    if not condition:
+        sys.exit(1)
+
+
+def main() -> None:
+    profile, classes, clusters = "real-photos", 67, {"fish", "airplane"}
+    if not RELEASES.is_dir():
+        say("left out: there is no shared/data beside the checkout; the drawn demo takes the place of the real photos")
+        profile, classes, clusters = "demo", None, None
+    with tempfile.TemporaryDirectory(prefix="oi-e2e-") as folder:
+        state = Path(folder) / "state"
+        own = Path(folder) / "profiles"
+        own.mkdir()
+        os.environ["OI_RELEASES"] = str(RELEASES)
+        (own / "worse.yaml").write_text(yaml.safe_dump(worse(profile)))
+        environment = os.environ | Addresses.free().lines() | {"OI_STATE": str(state), "OI_PROFILES": str(own)}
+        environment |= {"OI_ENV_FILE": str(state / "env")}
+        try:
+            run(profile, classes, clusters, environment, state)
+        finally:
+            services.stop(state)
+
+
+def run(profile: str, classes: int | None, clusters: set[str] | None, environment: dict[str, str], state: Path) -> None:
+    """To a champion; again with nothing new; and a worse candidate."""
+    status, seconds = demo(profile, environment)
+    check(status == 0, f"{profile}: a model was promoted, after {seconds:.0f} s")
+    tracking = Tracking(Settings(_env_file=state / "env"))
+    champion = tracking.alias("oi-cascade", "champion")
+    check(champion is not None, f"oi-cascade@champion is version {champion}")
+    with tempfile.TemporaryDirectory() as folder:
+        from oi_tasks.models.cascade import Cascade
+
+        cascade = Cascade.load(tracking.download("oi-cascade", champion, Path(folder)))
+        if classes is not None:
+            check(len(cascade.classes) == classes, f"its classifier has {len(cascade.classes)} classes")
+        if clusters is not None:
+            check(set(cascade.clusters) == clusters, f"its clusters are {', '.join(sorted(cascade.clusters))}")
+    status, seconds = demo(profile, environment)
+    check(status == 0, f"{profile} again, with nothing new: {seconds:.0f} s")
+    check(tracking.alias("oi-cascade", "champion") == champion, "the champion has not moved")
+    status, seconds = demo("worse", environment)
+    check(status == REFUSED, f"a worse candidate was refused, after {seconds:.0f} s")
+    check(tracking.alias("oi-cascade", "champion") == champion, "the champion has not moved")
+
+
+if __name__ == "__main__":
+    main()

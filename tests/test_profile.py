@@ -1,0 +1,75 @@
+"""Profiles: every shipped one loads, and what cannot be used is named."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from oi_tasks.errors import BadInput
+from oi_tasks.profile import SHIPPED, Profile, load_profile, parse_profile, profile_files
+
+pytestmark = pytest.mark.usefixtures("own_environment")
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_profile_loads(path: Path) -> None:
+    profile = load_profile(path.stem)
+    assert profile.name == path.stem
+    assert path.read_text().startswith("#")
+    assert load_profile(profile.model_dump_json()) == profile
+    assert parse_profile(yaml.safe_dump(profile.model_dump(mode="json")), "dumped") == profile
+
+
+def test_a_gate_without_thresholds_is_not_shipped() -> None:
+    for name in profile_files():
+        gate = load_profile(name).gate
+        assert gate.classifier
+        assert gate.cascade
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name: x\ncluster: {}", "there is no field cluster"),
+        ("name: x\nclasses: {maximum: 3}", "there is no field classes.maximum"),
+        ("name: x\nclasses: {max: many}", 'classes.max cannot be "many"'),
+        ("name: x\nclasses: {max: 0}", "classes.max cannot be 0"),
+        ("classes: {max: 3}", "the field name is missing"),
+        ("name: x\nclassifier: {epochs: {frozen: -1}}", "classifier.epochs.frozen cannot be -1"),
+        ("- a\n- b", "not a mapping"),
+        ("name: [", "not YAML"),
+    ],
+)
+def test_what_is_wrong_is_named(text: str, said: str) -> None:
+    with pytest.raises(BadInput) as raised:
+        parse_profile(text, "here.yaml")
+    assert said in str(raised.value)
+    assert "here.yaml" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_name_that_is_none(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="there is no profile 'demmo'; choose one of demo"):
+        load_profile("demmo")
+    with pytest.raises(BadInput, match="there is no profile file"):
+        load_profile(str(tmp_path / "none.yaml"))
+
+
+def test_your_own_profiles_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from oi_tasks.settings import settings
+
+    (tmp_path / "demo.yaml").write_text("name: demo\nclasses: {max: 5}\n")
+    monkeypatch.setenv("OI_PROFILES", str(tmp_path))
+    settings.cache_clear()
+    assert load_profile("demo").classes.max == 5
+
+
+def test_every_field_is_documented() -> None:
+    def undocumented(schema: dict, where: str) -> list[str]:
+        return [f"{where}.{name}" for name, field in schema.get("properties", {}).items() if "description" not in field]
+
+    schema = Profile.model_json_schema()
+    missing = undocumented(schema, "Profile")
+    for name, part in schema["$defs"].items():
+        missing += undocumented(part, name)
+    assert missing == []
