@@ -33,7 +33,7 @@ SetOption = Annotated[list[str], typer.Option("--set", help="field=value, lists 
 
 
 def parse_sets(sets: list[str]) -> dict[str, Any]:
-    """`field=value` words as fields. Lists and mappings are YAML; any other value is text that the field understands."""
+    """`field=value` words as fields. Lists and mappings are YAML; any other value is text the field understands."""
     fields: dict[str, Any] = {}
     for word in sets:
         name, equals, value = word.partition("=")

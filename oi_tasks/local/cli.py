@@ -95,7 +95,3 @@ def demo(profile: Annotated[str, typer.Option("--profile", help="the profile to 
 
     with _console() as console:
         run_demo(state_folder(), profile, dags_folder(), console)
-
-
-if __name__ == "__main__":
-    app()

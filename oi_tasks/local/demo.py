@@ -10,10 +10,11 @@ from urllib3.exceptions import HTTPError
 
 from oi_tasks.errors import BadInput, OiError, Refused
 from oi_tasks.local import keys, services
-from oi_tasks.local.airflow_api import Airflow, NotYet, Run, Step
+from oi_tasks.local.airflow_api import Airflow, NotYet, Refusal, Run, Step
 from oi_tasks.local.exclusive import Say
 from oi_tasks.local.follow import INGEST, PATIENCE, RETRAIN, Follower
 from oi_tasks.local.outcome import End, Outcome, Values, log_tail, reasons
+from oi_tasks.profile import load_profile
 
 MODEL = "oi-cascade"
 DAGS_READ = 120.0  # seconds until Airflow must have read the DAG files
@@ -35,6 +36,7 @@ def demo(state: Path, profile: str, dags: Path | None, console: Console) -> None
     def say(text: str) -> None:
         console.print(text, markup=False, highlight=False)
 
+    load_profile(profile)  # a name that is wrong is said at once, not after the servers' start
     try:
         running = services.start(state, dags=dags, say=say)
         lines = keys.read(running.state / "env")
@@ -48,7 +50,7 @@ def demo(state: Path, profile: str, dags: Path | None, console: Console) -> None
     _tell_end(airflow, follower, ended, say)
     _tell_addresses(lines, running.state / "env", follower.values, say)
     if ended.end is End.REFUSED:
-        raise Refused("the gate refused the model; its reasons are above", code="gate")
+        raise Refused("the candidate was not promoted; the reasons are above", code="gate")
 
 
 def _wait_for_dags(airflow: Airflow) -> None:
@@ -82,7 +84,10 @@ def _runs(airflow: Airflow, profile: str, say: Say) -> tuple[Run | None, Run | N
         if source is not None and not _has_failed(airflow, run):
             say(f"{RETRAIN}: a run for the profile {profile} is in progress ({run.id}); following it")
             return airflow.run(INGEST, source), run
-    run = airflow.trigger(INGEST, {"profile": profile})
+    try:
+        run = airflow.trigger(INGEST, {"profile": profile})
+    except Refusal as error:
+        raise BadInput(f"{INGEST} does not start with the profile {profile!r}: {error.what}", code="conf") from None
     say(f"{INGEST}: started with the profile {profile} ({run.id})")
     if others:
         say(f"{INGEST}: it waits for another run to end first ({', '.join(others)})")
@@ -123,15 +128,16 @@ def _tell_end(airflow: Airflow, follower: Follower, ended: Outcome, say: Say) ->
     if ended.end is End.STEP_FAILED and ended.step is not None:
         _tell_failure(airflow, ended.step, say)
     if ended.end is End.RUN_FAILED and ended.run is not None:
-        what = f"the run {ended.run.id} of {ended.run.dag_id} ended as {ended.run.state}, with no failed step"
+        what = f"the run {ended.run.id} of {ended.run.dag_id} ended as {ended.run.state}, without a verdict"
         raise StepFailed(what, where=f"{airflow.url}/dags/{ended.run.dag_id}/runs", code="run_failed")
     if ended.end is End.NO_RETRAIN:
         what = f"{INGEST} ended well, but its asset started no {RETRAIN} within {PATIENCE:.0f} s"
         raise StepFailed(what, where=f"{airflow.url}/assets", fix=f"is {RETRAIN} paused?", code="no_retrain")
-    if ended.end is End.REFUSED:
-        say("The gate refused the model:")
-        gate = next((step for step in follower.seen.values() if step.dag_id == RETRAIN and step.job == "gate"), None)
-        for reason in (reasons(airflow.value(gate)) if gate else []) or ["no reason given; a person may have said no"]:
+    if ended.end is End.REFUSED and ended.step is not None:
+        say("The model is not promoted:")
+        for reason in reasons(airflow.value(ended.step)) or [
+            "the gate had no objection: a step after it, or a person, had"
+        ]:
             say(f"  - {reason}")
 
 

@@ -73,10 +73,12 @@ def outcome(view: View, since_ingest: float, patience: float) -> Outcome | None:
         return Outcome(End.NO_RETRAIN, run=view.ingest) if since_ingest > patience else None
     if view.retrain.state != "success":
         return None
-    promote = view.step(view.retrain.dag_id, "promote")
-    if promote is None:
-        return Outcome(End.RUN_FAILED, run=view.retrain)
-    return Outcome(End.PROMOTED if promote.state == "success" else End.REFUSED, step=promote)
+    promote, gate = (view.step(view.retrain.dag_id, job) for job in ("promote", "gate"))
+    if promote is not None and promote.state == "success":
+        return Outcome(End.PROMOTED, step=promote)
+    if promote is not None and gate is not None and gate.state == "success":
+        return Outcome(End.REFUSED, step=gate)
+    return Outcome(End.RUN_FAILED, run=view.retrain)
 
 
 def finished(before: Mapping[Key, Step], after: Iterable[Step]) -> list[Step]:
@@ -146,15 +148,21 @@ class Values:
 
     def add(self, step: Step, value: Any) -> None:
         """Take note of what a step returned."""
-        if not isinstance(value, Mapping):
-            return
-        if value.get("reused") is True:
+        said = told(value)
+        if said.get("reused") is True:
             self.reused.add(step.key)
-        if isinstance(value.get("url"), str):
-            self.pages[step.name] = value["url"]
+        if isinstance(said.get("url"), str):
+            self.pages[step.name] = said["url"]
+
+
+def told(value: Any) -> dict[str, Any]:
+    """What a step returned: the task's own words (`id`, `reused`, …) and the job's `result`, in one."""
+    said = dict(value) if isinstance(value, Mapping) else {}
+    result = said.get("result")
+    return said | (dict(result) if isinstance(result, Mapping) else {})
 
 
 def reasons(verdict: Any) -> list[str]:
-    """The reasons of a gate's verdict, one line each."""
-    said = verdict.get("reasons", []) if isinstance(verdict, Mapping) else []
+    """The reasons that the step `gate` returned, one line each."""
+    said = told(verdict).get("reasons") or []
     return [str(reason.get("text", reason)) if isinstance(reason, Mapping) else str(reason) for reason in said]

@@ -173,6 +173,8 @@ def family(record: Record) -> list[psutil.Process]:
 def stop(state: Path, record: Record, *, gently: signal.Signals, grace: float) -> bool:
     """End a service and all that it started, and nothing else: ask its main process, wait, then kill what is left.
 
+    Jobs that still run after the wait are asked too, so that a training job can save its state: not sooner, for
+    Airflow would note a failure; a step that vanishes with Airflow is begun again with it.
     `grace` is in seconds. Returns whether all of it ended by itself.
     """
     members = family(record)
@@ -181,6 +183,12 @@ def stop(state: Path, record: Record, *, gently: signal.Signals, grace: float) -
         _wait_gone(members, grace)
     left = family(record)
     by_itself = not left
+    if jobs := [process for process in left if _is_job(process)]:
+        for process in jobs:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.terminate()
+        _wait_gone(jobs, grace)
+        left = family(record)
     for _ in range(KILL_ROUNDS):  # a killed parent's last child stands in no list taken before
         if not left:
             break
@@ -192,6 +200,14 @@ def stop(state: Path, record: Record, *, gently: signal.Signals, grace: float) -
     alive(record)  # reaps it when it is a child of this process
     (state / "run" / f"{record.name}.json").unlink(missing_ok=True)
     return by_itself
+
+
+def _is_job(process: psutil.Process) -> bool:
+    """Whether a process is an `oi <job>`."""
+    try:
+        return "oi" in [Path(word).name for word in process.cmdline()[:2]]
+    except psutil.Error:
+        return False
 
 
 def _wait_gone(processes: list[psutil.Process], seconds: float) -> None:

@@ -95,7 +95,9 @@ def test_what_always_holds(forest: tuple[Hierarchy, dict[str, int]], budget: int
     classes = {fate.cls for fate in fates.values() if fate.cls is not None}
     assert set(fates) == (set(hierarchy.labels) | set(sizes)) - set(hierarchy.roots)
     assert len(classes) <= budget
-    totals = Counter({cls: sum(sizes.get(label, 0) for label, fate in fates.items() if fate.cls == cls) for cls in classes})
+    totals = Counter(
+        {cls: sum(sizes.get(label, 0) for label, fate in fates.items() if fate.cls == cls) for cls in classes}
+    )
     assert all(total >= least for total in totals.values())
     for label, fate in fates.items():
         if fate.cls is not None:

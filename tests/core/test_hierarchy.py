@@ -11,7 +11,10 @@ from oi_tasks.core.hierarchy import Edge, Hierarchy, read_edges
 TREE = {
     "LabelName": "/m/root",
     "Subcategory": [
-        {"LabelName": "/m/animal", "Subcategory": [{"LabelName": "/m/bird", "Subcategory": [{"LabelName": "/m/duck"}]}]},
+        {
+            "LabelName": "/m/animal",
+            "Subcategory": [{"LabelName": "/m/bird", "Subcategory": [{"LabelName": "/m/duck"}]}],
+        },
         {"LabelName": "/m/vehicle", "Subcategory": [{"LabelName": "/m/car", "Part": [{"LabelName": "/m/wheel"}]}]},
         {"LabelName": "/m/food", "Subcategory": [{"LabelName": "/m/duck"}]},
     ],
@@ -26,7 +29,10 @@ def hierarchy() -> Hierarchy:
 def test_edges_in_reading_order_with_depth_and_occurrence() -> None:
     edges = list(read_edges(TREE))
     assert Edge("Part", "/m/car", "/m/wheel", 3, 0) in edges
-    assert [(edge.parent, edge.occurrence) for edge in edges if edge.child == "/m/duck"] == [("/m/bird", 0), ("/m/food", 1)]
+    assert [(edge.parent, edge.occurrence) for edge in edges if edge.child == "/m/duck"] == [
+        ("/m/bird", 0),
+        ("/m/food", 1),
+    ]
 
 
 def test_a_part_is_not_a_kind(hierarchy: Hierarchy) -> None:

@@ -22,7 +22,11 @@ def test_what_is_put_is_got(store: Store, tmp_path: Path) -> None:
     assert store.get_json(WORK, "t/b.json") == {"n": 1}
     assert (tmp_path / "below" / "d").read_bytes() == b"three" * 1000
     assert list(store.list(WORK, "t/")) == ["t/a", "t/b.json", "t/c"]
-    assert [(key, size) for key, size, _ in store.list_facts(WORK, "t/")] == [("t/a", 3), ("t/b.json", 11), ("t/c", 5000)]
+    assert [(key, size) for key, size, _ in store.list_facts(WORK, "t/")] == [
+        ("t/a", 3),
+        ("t/b.json", 11),
+        ("t/c", 5000),
+    ]
     store.remove(WORK, "t/a")
     assert not store.exists(WORK, "t/a")
     with pytest.raises(NotFound):

@@ -50,7 +50,9 @@ def test_bad_lines_are_set_apart_with_line_and_reason(tmp_path: Path) -> None:
 
 
 def test_a_file_without_a_header(tmp_path: Path) -> None:
-    read = read_csv(written(tmp_path, '/m/1,Cat\n/m/2,"Dog, big"\n'), "descriptions", "here", DESCRIPTIONS, header=False)
+    read = read_csv(
+        written(tmp_path, '/m/1,Cat\n/m/2,"Dog, big"\n'), "descriptions", "here", DESCRIPTIONS, header=False
+    )
     assert read.rows.rows() == [("/m/1", "Cat"), ("/m/2", "Dog, big")]
 
 
@@ -60,5 +62,7 @@ def test_the_real_files(real_photos: Path) -> None:
     assert (read.rows.height, read.unreadable.height) == (1643, 0)
     other = pl.read_csv(path)
     assert read.rows["XMin"].sum() == pytest.approx(other["XMin"].sum())
-    labels = read_csv(real_photos / "train-annotations-human-imagelabels-boxable.csv", "image_labels", "real", IMAGE_LABELS)
+    labels = read_csv(
+        real_photos / "train-annotations-human-imagelabels-boxable.csv", "image_labels", "real", IMAGE_LABELS
+    )
     assert labels.rows.height == 4492

@@ -174,7 +174,12 @@ def test_sigterm_ends_a_job_that_keeps_no_state(minio_settings: Settings, store:
         "OI_STORE_SECRET_KEY": minio_settings.store_secret_key.get_secret_value(),
         "OI_CACHE": str(tmp_path),
     }
-    command = [str(Path(sys.executable).with_name("oi")), "fetch", "--set", "release={kind: drawn, drawn: {photos: 5000}}"]
+    command = [
+        str(Path(sys.executable).with_name("oi")),
+        "fetch",
+        "--set",
+        "release={kind: drawn, drawn: {photos: 5000}}",
+    ]
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
     time.sleep(4)
     before = list(store.list(DATA, "outputs/fetch/"))
