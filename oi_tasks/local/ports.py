@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection
 
 import psutil
+from tenacity import retry, stop_after_delay, wait_fixed
 
 from oi_tasks.errors import BadInput
 from oi_tasks.local.addresses import EVERYWHERE, LOG_PORTS, PORTS, Addresses
@@ -19,6 +20,7 @@ class PortsTaken(BadInput):
         super().__init__("; ".join(map(str, problems)), code=problems[0].code)
 
 
+@retry(stop=stop_after_delay(1.5), wait=wait_fixed(0.1), reraise=True)  # what was just killed still holds its port
 def require(addresses: Addresses, names: Collection[str], ours: Collection[int]) -> None:
     """Raise PortsTaken unless the named servers can have their ports. `ours`: ports that our own servers hold."""
     options = [option for name in names for option in PORTS[name]]

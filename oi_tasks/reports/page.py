@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 TEMPLATES = Path(__file__).parent / "templates"
-NOTHING = "–"
+NOTHING = "\N{EN DASH}"
 
 
 def render(template: str, **context: Any) -> str:
@@ -20,8 +20,8 @@ def render(template: str, **context: Any) -> str:
     return _environment().get_template(template).render(**context)
 
 
-def number(value: float | None, digits: int = 4) -> str:
-    """A number as people read it: thousands apart, at most `digits` significant decimals; a dash for None."""
+def number(value: Any, digits: int = 4) -> str:
+    """A number as people read it: thousands apart, `digits` significant ones; a dash for None, other values as text."""
     if value is None:
         return NOTHING
     if isinstance(value, bool) or not isinstance(value, (int, float)):

@@ -1,0 +1,193 @@
+"""MLflow: runs, numbers, models and their aliases, behind the few calls that jobs make."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from oi_tasks.errors import BadInput, Unreachable
+from oi_tasks.settings import Settings
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
+EXPERIMENT = "open-images"
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+# What inference imports, in the versions that trained.
+REQUIREMENTS = ("mlflow-skinny", "numpy", "pandas", "pillow", "pydantic", "safetensors", "scipy", "timm", "torch")
+
+
+class Tracking:
+    """The MLflow server at `OI_MLFLOW_URL`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.url = settings.mlflow_url.rstrip("/")
+        for name, value in QUIET.items():
+            os.environ.setdefault(name, value)
+        self._client: MlflowClient | None = None
+
+    @property
+    def client(self) -> "MlflowClient":
+        """MLflow's own client. Raises Unreachable when the server does not answer."""
+        if self._client is None:
+            self.check()
+            import mlflow
+
+            mlflow.set_tracking_uri(self.url)
+            self._client = mlflow.MlflowClient(self.url)
+        return self._client
+
+    def check(self) -> None:
+        """Raise Unreachable unless an MLflow server answers."""
+        import urllib3
+
+        fix = "is it running? `oi status` tells; its address is OI_MLFLOW_URL"
+        try:
+            answer = urllib3.request(
+                "GET", f"{self.url}/health", timeout=5, retries=urllib3.Retry(2, backoff_factor=0.5)
+            )
+        except (urllib3.exceptions.HTTPError, ValueError) as error:
+            what = f"MLflow does not answer: {type(error).__name__}"
+            raise Unreachable(what, self.url, fix, "mlflow_down") from None
+        if answer.status != 200 or answer.data != b"OK":
+            raise Unreachable(f"what answers is not MLflow: status {answer.status}", self.url, fix, "mlflow_down")
+
+    @contextmanager
+    def run(self, job: str, name: str, tags: Mapping[str, str], params: Mapping[str, Any]) -> Iterator["TrackedRun"]:
+        """A run in the experiment, open while the block runs; an error marks it failed."""
+        import mlflow
+
+        self.client  # noqa: B018 - says at once when the server is down
+        mlflow.set_experiment(EXPERIMENT)
+        with mlflow.start_run(run_name=name, tags={"job": job, **tags}) as active:
+            flat = {key: str(value)[:500] for key, value in _flat(params)}
+            mlflow.log_params(flat)
+            yield TrackedRun(self, active.info.run_id, active.info.experiment_id)
+
+    def reopen(self, run_id: str) -> "TrackedRun":
+        """A run that has ended, to add to it."""
+        return TrackedRun(self, run_id, self.client.get_run(run_id).info.experiment_id)
+
+    def alias(self, model: str, alias: str) -> int | None:
+        """The version that an alias points to, if any."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return int(self.client.get_model_version_by_alias(model, alias).version)
+        except MlflowException as error:
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                return None
+            raise self._down(error) from None
+
+    def set_alias(self, model: str, alias: str, version: int) -> None:
+        """Point an alias to a version."""
+        self.client.set_registered_model_alias(model, alias, str(version))
+
+    def version_exists(self, model: str, version: int) -> bool:
+        """Whether the registry has that version."""
+        return self.version_tags(model, version) is not None
+
+    def version_tags(self, model: str, version: int) -> dict[str, str] | None:
+        """The tags of a version; None where there is none."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return dict(self.client.get_model_version(model, str(version)).tags)
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return None
+            raise self._down(error) from None
+
+    def tag(self, model: str, version: int, tags: Mapping[str, str]) -> None:
+        """Add tags to a version."""
+        for name, value in tags.items():
+            self.client.set_model_version_tag(model, str(version), name, value)
+
+    def download(self, model: str, version: int, to: Path) -> Path:
+        """The folder of model files of a version. Raises BadInput when there is no such version."""
+        import mlflow
+
+        if not self.version_exists(model, version):
+            raise BadInput(f"the registry has no version {version} of {model}", where=self.url)
+        found = mlflow.artifacts.download_artifacts(f"models:/{model}/{version}", dst_path=str(to))
+        return Path(found) / "artifacts" / "model"
+
+    def url_of(self, model: str, version: int) -> str:
+        """The page of a version."""
+        return f"{self.url}/#/models/{model}/versions/{version}"
+
+    def _down(self, error: Exception) -> Unreachable:
+        text = " ".join(str(error).split())[:160]
+        return Unreachable(f"MLflow cannot be asked: {text}", self.url, "see its log", "mlflow_down")
+
+
+class TrackedRun:
+    """One run."""
+
+    def __init__(self, tracking: Tracking, run_id: str, experiment_id: str) -> None:
+        self._tracking, self.id = tracking, run_id
+        self.url = f"{tracking.url}/#/experiments/{experiment_id}/runs/{run_id}"
+
+    def log(self, metrics: Mapping[str, float], step: int) -> None:
+        """Numbers of one step."""
+        from mlflow.entities import Metric
+
+        stamped = [Metric(_metric_name(name), float(value), 0, step) for name, value in metrics.items()]
+        self._tracking.client.log_batch(self.id, metrics=[_now(metric) for metric in stamped])
+
+    def artifact(self, path: Path, folder: str = "") -> None:
+        """A file beside the run."""
+        self._tracking.client.log_artifact(self.id, str(path), folder or None)
+
+    def register(self, model: str, folder: Path, *, summary: str, tags: Mapping[str, str]) -> int:
+        """Log a folder of model files as a pyfunc model and register it. Returns the version's number."""
+        import mlflow
+
+        from oi_tasks.models.registered import RegisteredModel
+
+        logged = mlflow.pyfunc.log_model(
+            name="model",
+            python_model=RegisteredModel(),
+            artifacts={"model": str(folder)},
+            code_paths=[str(Path(__file__).parents[1])],
+            pip_requirements=_pinned(),
+            signature=RegisteredModel.signature(),
+        )
+        version = mlflow.register_model(logged.model_uri, model, tags=dict(tags))
+        self._tracking.client.update_model_version(model, version.version, description=summary)
+        return int(version.version)
+
+
+def _flat(params: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in params.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def _metric_name(name: str) -> str:
+    """MLflow takes letters, digits, and `_-. /:` in a metric's name."""
+    return "".join(letter if letter.isalnum() or letter in "_-. /:" else "_" for letter in name)
+
+
+def _now(metric: Any) -> Any:
+    import time
+
+    from mlflow.entities import Metric
+
+    return Metric(metric.key, metric.value, int(time.time() * 1000), metric.step)
+
+
+def _pinned() -> list[str]:
+    from importlib.metadata import version
+
+    return [f"{name}=={version(name).split('+')[0]}" for name in REQUIREMENTS]

@@ -1,0 +1,135 @@
+"""Great Expectations, on pandas: runs a suite over a table, whole or in parts of bounded size."""
+
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import great_expectations as gx
+import polars as pl
+
+from oi_tasks.errors import BadInput
+from oi_tasks.quality import expectations  # noqa: F401  the types of our own expectations become known
+from oi_tasks.quality.outcomes import Outcome, Tally
+from oi_tasks.quality.suites import Suite
+
+ROWS = 1_000_000
+"""Rows judged at once: a suite's run has a fixed cost of about 0.2 s, and a million rows of boxes take about 0.4 GB."""
+
+SUMMARY = {"result_format": "SUMMARY", "partial_unexpected_count": 3}
+
+
+class Engine:
+    """One context of Great Expectations, with nothing written anywhere and no progress bars."""
+
+    def __init__(self, parameters: Mapping[str, float]) -> None:
+        self.parameters = dict(parameters)
+        with quiet():
+            self._context = gx.get_context(mode="ephemeral")
+            self._context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+            self._source = self._context.data_sources.add_pandas("frames")
+
+    def suite_run(self, suite: Suite) -> "SuiteRun":
+        """A run of a suite, to be fed with the table. Raises BadInput for an expectation that cannot be built."""
+        with quiet():
+            batches = self._source.add_dataframe_asset(suite.name).add_batch_definition_whole_dataframe("part")
+            built = self._context.suites.add(gx.ExpectationSuite(suite.name, expectations=_built(suite)))
+            definition = gx.ValidationDefinition(name=suite.name, data=batches, suite=built)
+            return SuiteRun(suite, self._context.validation_definitions.add(definition), self.parameters)
+
+
+class SuiteRun:
+    """A suite that is fed with a table, part by part, and then asked how it came out."""
+
+    def __init__(self, suite: Suite, definition: Any, parameters: dict[str, float]) -> None:
+        self.suite, self._definition, self._parameters = suite, definition, parameters
+        self._tallies = [Tally(expectation) for expectation in suite.expectations]
+        self._waiting: list[pl.DataFrame] = []
+        self._ran = False
+
+    def feed(self, frame: pl.DataFrame) -> None:
+        """Take in rows. A table judged in parts runs as soon as enough are there, the others at the end."""
+        self._waiting.append(frame.select(_named(self.suite, frame)) if self.suite.by_parts else frame)
+        if self.suite.by_parts and sum(part.height for part in self._waiting) >= ROWS:
+            self._run_waiting()
+
+    def outcomes(self) -> list[Outcome]:
+        """How each expectation came out on all that was fed, in the suite's order."""
+        if self._waiting and (any(part.height for part in self._waiting) or not self._ran):
+            self._run_waiting()
+        return [tally.outcome(self.suite.name, self._parameters) for tally in self._tallies]
+
+    def _run_waiting(self) -> None:
+        table, self._waiting, self._ran = pl.concat(self._waiting), [], True
+        for part in table.iter_slices(ROWS if self.suite.by_parts else max(1, table.height)):
+            self._run(part)
+        if not table.height:
+            self._run(table)
+
+    def _run(self, part: pl.DataFrame) -> None:
+        try:
+            with quiet():
+                said = self._definition.run(
+                    batch_parameters={"dataframe": part.to_pandas()},
+                    expectation_parameters=self._parameters,
+                    result_format=SUMMARY,
+                )
+        except Exception as error:  # whatever it is, the table was not judged, and that is the finding
+            for tally in self._tallies:
+                tally.error = tally.error or f"{type(error).__name__}: {' '.join(str(error).split())}"
+            return
+        for result in said.results:
+            self._tallies[result.expectation_config.meta["place"]].add(result.to_json_dict())
+
+
+def _built(suite: Suite) -> Iterator[Any]:
+    for place, expectation in enumerate(suite.expectations):
+        try:
+            (built,) = gx.ExpectationSuite(
+                suite.name,
+                expectations=[
+                    {
+                        "type": expectation.type,
+                        "kwargs": expectation.kwargs,
+                        "severity": expectation.severity,
+                        "meta": {"place": place},
+                    }
+                ],
+            ).expectations
+        except Exception as error:  # GX raises its own pydantic's errors, and others, for what it cannot build
+            reason = " ".join(str(error).split())[:300]
+            where = f"{suite.name}.json, expectation {place + 1}: {expectation.meta.code}"
+            raise BadInput(f"Great Expectations cannot use {expectation.type}: {reason}", where) from None
+        yield built
+
+
+def _named(suite: Suite, frame: pl.DataFrame) -> list[str]:
+    """The frame's columns that some expectation of the suite names, the first one at least."""
+    words = {word for expectation in suite.expectations for word in _texts(expectation.kwargs)}
+    return [name for name in frame.columns if name in words] or frame.columns[:1]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for below in value.values():
+            yield from _texts(below)
+    elif isinstance(value, list):
+        for below in value:
+            yield from _texts(below)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep warnings and log lines of Great Expectations and pandas out of the job's log."""
+    logger = logging.getLogger("great_expectations")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

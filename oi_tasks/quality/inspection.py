@@ -1,0 +1,192 @@
+"""The judgement of one snapshot: every table through its suite and its row rules, boxes part by part.
+
+What keeps the rules goes on, in files of the same form; what breaks one is set apart with the reason. No row is lost:
+rows in and added equal rows out and set apart, which is checked.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from oi_tasks.errors import OiError
+from oi_tasks.quality import forms
+from oi_tasks.quality.engine import Engine, SuiteRun
+from oi_tasks.quality.findings import TableJudged
+from oi_tasks.quality.rows import EXAMPLES, Rows, judge_rows, quarantined, row_rules
+from oi_tasks.quality.suites import Suite
+
+Derive = Callable[[pl.DataFrame], pl.DataFrame]
+
+
+class TableInspection:
+    """One table on its way through its suite, its row rules and its form."""
+
+    def __init__(self, suite: Suite, run: SuiteRun, quarantine: Path) -> None:
+        self.judged = TableJudged(suite.name)
+        self._rules, self._run, self._quarantine = row_rules(suite), run, quarantine
+        self._parts = 0
+
+    def take(self, frame: pl.DataFrame, derive: Derive) -> pl.DataFrame:
+        """Judge a part of the table. Returns the rows that go on, in the table's own columns."""
+        table, judged = self.judged.name, self.judged
+        form = pl.Schema(forms.FORMS[table])
+        judged.rows_in += frame.height
+        faults = forms.form_faults(table, frame)
+        frame = frame.with_row_index("row")
+        if faults:
+            judged.faults += faults
+            apart = quarantined(table, frame, pl.lit(faults[0].code))
+            judged.tally.set_all_apart(apart, faults[0].code)
+            self._set_apart(apart)
+            return pl.DataFrame(schema=form)
+        prepared = derive(forms.without_nan(frame.select(*form, "row").cast(form)))
+        self._run.feed(prepared)
+        part = judge_rows(table, prepared, self._rules)
+        judged.tally.add(part)
+        judged.rows_out += part.clean.height
+        self._set_apart(part.quarantine)
+        return part.clean.select(form.names())
+
+    def feed(self, frame: pl.DataFrame) -> None:
+        """Judge a table that was put together for its suite alone: nothing of it goes on, or is set apart."""
+        self._run.feed(frame)
+        self.judged.tally.add(judge_rows(self.judged.name, frame.with_row_index("row"), self._rules))
+
+    def finish(self) -> TableJudged:
+        """All that was found. Raises OiError if a row was lost."""
+        judged = self.judged
+        judged.outcomes = [
+            replace(outcome, status="raised", error=judged.tally.errors[place])
+            if place in judged.tally.errors and outcome.status != "raised"
+            else outcome
+            for place, outcome in enumerate(self._run.outcomes())
+        ]
+        apart = judged.tally.reasons.total()
+        if judged.rows_in + judged.added != judged.rows_out + apart:
+            lost = f"{judged.rows_in} rows in and {judged.added} added are not {judged.rows_out} out and {apart} apart"
+            raise OiError(f"{judged.name}: {lost}", code="rows_lost")
+        return judged
+
+    def _set_apart(self, rows: pl.DataFrame) -> None:
+        if rows.height:
+            rows.write_parquet(self._quarantine / f"{self.judged.name}-{self._parts:05d}.parquet")
+            self._parts += 1
+
+
+class SnapshotInspection:
+    """All tables of a snapshot, in the order in which one needs another.
+
+    `files` has a Parquet file for each table, `boxes/{0..f}.parquet` and `unreadable.parquet`; clean tables and
+    `quarantine.parquet` are written below `out`, intermediate files below `scratch`.
+    """
+
+    def __init__(
+        self,
+        files: Mapping[str, Path],
+        suites: Mapping[str, Suite],
+        engine: Engine,
+        out: Path,
+        scratch: Path,
+        log: Callable[[str], None],
+    ) -> None:
+        self._files, self._out, self._quarantine = files, out, scratch / "quarantine"
+        self._log = log
+        self._quarantine.mkdir()
+        self.tables = {
+            name: TableInspection(suite, engine.suite_run(suite), self._quarantine) for name, suite in suites.items()
+        }
+        self.unreadable: Rows = []
+        self.unreadable_count = 0
+
+    def run(self) -> list[TableJudged]:
+        """Judge everything and write what goes on."""
+        edges = self._whole("edges", lambda frame: frame)
+        described = self._whole("descriptions", lambda frame: forms.with_repeated(frame, "LabelName"))
+        status = self._photos()
+        known = self._known(edges, described)
+        self._image_labels(status, known)
+        self._boxes(status, known)
+        self._across(edges, described)
+        self._write_quarantine()
+        return [self._finish(table) for table in self.tables.values()]
+
+    def _finish(self, table: TableInspection) -> TableJudged:
+        judged = table.finish()
+        rows = f"{judged.rows_in} rows in, {judged.rows_out} out, {judged.tally.reasons.total()} set apart"
+        self._log(f"validate: {judged.name}: {rows}; {len(judged.outcomes)} expectations")
+        return judged
+
+    def _whole(self, name: str, derive: Derive) -> pl.DataFrame:
+        """Take a whole table and write what goes on."""
+        clean = self.tables[name].take(pl.read_parquet(self._files[f"{name}.parquet"]), derive)
+        clean.write_parquet(self._out / f"{name}.parquet")
+        return clean
+
+    def _photos(self) -> pl.DataFrame | None:
+        """Judge the photos. Returns ImageID and photo (good, or why it was set apart); None if they cannot be read."""
+        good = self._whole("photos", lambda frame: forms.with_repeated(frame, "ImageID"))
+        if self.tables["photos"].judged.faults:
+            return None
+        parts = [pl.DataFrame(schema=pl.Schema(forms.QUARANTINE)), *self._set_apart_of("photos")]
+        bad = pl.concat(parts).select("ImageID", photo="reason")
+        return pl.concat([good.select("ImageID", photo=pl.lit("good")), bad]).unique("ImageID", keep="first")
+
+    def _known(self, edges: pl.DataFrame, described: pl.DataFrame) -> pl.Series | None:
+        """All MIDs that the hierarchy or the descriptions name; None if either cannot be read."""
+        if self.tables["edges"].judged.faults or self.tables["descriptions"].judged.faults:
+            return None
+        return pl.concat([edges["parent"], edges["child"], described["LabelName"]]).unique()
+
+    def _image_labels(self, status: pl.DataFrame | None, known: pl.Series | None) -> None:
+        def derive(frame: pl.DataFrame) -> pl.DataFrame:
+            repeated = forms.with_repeated(frame, *forms.FORMS["image_labels"])
+            return forms.with_contradicted(forms.with_photo_and_label(repeated, status, known))
+
+        self._whole("image_labels", derive)
+
+    def _boxes(self, status: pl.DataFrame | None, known: pl.Series | None) -> None:
+        """Judge the boxes one partition at a time, which bounds memory."""
+        (self._out / "boxes").mkdir()
+        absent = pl.scan_parquet(self._out / "image_labels.parquet").filter(pl.col("Confidence") == 0)
+
+        def derive(frame: pl.DataFrame) -> pl.DataFrame:
+            repeated = forms.with_repeated(frame, *forms.FORMS["boxes"])
+            return forms.with_denied(forms.with_photo_and_label(repeated, status, known), absent)
+
+        for name in sorted(name for name in self._files if name.startswith("boxes/")):
+            self.tables["boxes"].take(pl.read_parquet(self._files[name]), derive).write_parquet(self._out / name)
+
+    def _across(self, edges: pl.DataFrame, described: pl.DataFrame) -> None:
+        """Judge labels across the tables, and name those that the descriptions leave out by their MID."""
+        counts = {
+            "boxes": pl.scan_parquet(self._out / "boxes" / "*.parquet"),
+            "image_labels": pl.scan_parquet(self._out / "image_labels.parquet"),
+        }
+        labels = forms.label_table(edges, described, counts)
+        self.tables["across_tables"].feed(labels)
+        undescribed = labels.filter(pl.col("place") == "undescribed").select("LabelName", DisplayName="LabelName")
+        descriptions = self.tables["descriptions"].judged
+        descriptions.added += undescribed.height
+        descriptions.rows_out += undescribed.height
+        pl.concat([described, undescribed]).write_parquet(self._out / "descriptions.parquet")
+
+    def _write_quarantine(self) -> None:
+        """All rows set apart, and the lines that could not be read, in one table."""
+        lines = pl.read_parquet(self._files["unreadable.parquet"]).rename({"table": "of", "line": "row"})
+        self.unreadable_count = lines.height
+        self.unreadable = lines.head(EXAMPLES).rename({"of": "file", "row": "line"}).to_dicts()
+        rows = [quarantined(table, part, pl.lit("line_unreadable")) for (table,), part in _by(lines, "of").items()]
+        pl.concat([pl.DataFrame(schema=pl.Schema(forms.QUARANTINE)), *rows]).write_parquet(
+            self._quarantine / "unreadable.parquet"
+        )
+        pl.scan_parquet(self._quarantine / "*.parquet").sink_parquet(self._out / "quarantine.parquet")
+
+    def _set_apart_of(self, table: str) -> list[pl.DataFrame]:
+        return [pl.read_parquet(path) for path in sorted(self._quarantine.glob(f"{table}-*.parquet"))]
+
+
+def _by(frame: pl.DataFrame, column: str) -> dict[tuple[Any, ...], pl.DataFrame]:
+    return frame.partition_by(column, as_dict=True, maintain_order=True)
