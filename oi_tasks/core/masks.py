@@ -7,9 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def box_masks(
-    boxes: Sequence[Mapping[str, Any]], classes: Sequence[int], height: int, width: int
-) -> NDArray[np.bool_]:
+def box_masks(boxes: Sequence[Mapping[str, Any]], classes: Sequence[int], height: int, width: int) -> NDArray[np.bool_]:
     """Masks (K, height, width) of the boxes of K classes; boxes of other classes are left out.
 
     `boxes` have a `class` (index) and a `box` [XMin, YMin, XMax, YMax] in [0, 1]; `height` and `width` count cells.

@@ -31,7 +31,9 @@ def read_samples(validated: Output, class_map: Mapping[str, Any]) -> pl.DataFram
     """
     index = {cls["label"]: cls["index"] for cls in class_map["classes"]}
     becomes = {label: index[to["class"]] for label, to in class_map["labels"].items() if to["class"] in index}
-    hierarchy = Hierarchy(Edge(**row) for row in pl.read_parquet(validated.local("edges.parquet")).iter_rows(named=True))
+    hierarchy = Hierarchy(
+        Edge(**row) for row in pl.read_parquet(validated.local("edges.parquet")).iter_rows(named=True)
+    )
     rules_out = [(label, cls) for own, cls in index.items() for label in (own, *hierarchy.ancestors(own))]
     image_labels = pl.read_parquet(validated.local("image_labels.parquet"))
     boxes = _boxes(validated, becomes)

@@ -1,111 +1,196 @@
-"""Shards: tars of samples in the webdataset layout, `<ImageID>.jpg` beside `<ImageID>.json`."""
+"""Shards: tars of photos at training size with what is known of them, in webdataset's layout.
 
-import hashlib
+A sample is two members of a tar, `<ImageID>.jpg` and `<ImageID>.json`. `samples.parquet` says the same as the JSON
+members for all samples at once, and where each photo's bytes lie, so that a reader needs no pass over the tars.
+"""
+
 import io
 import json
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
+import polars as pl
+from numpy.typing import NDArray
 from PIL import Image
+from pydantic import BaseModel, ConfigDict
 
+from oi_tasks.core.aspect import BINS
+from oi_tasks.errors import BadInput
+from oi_tasks.io.ahead import map_ahead
 from oi_tasks.io.outputs import Output
 
-Pixels = npt.NDArray[np.uint8]
+SPLITS = ("train", "tune", "test")
+INDEX, SAMPLES = "index.json", "samples.parquet"
+TAR_HEADER = 512  # bytes before a member's own
+THREADS = 4
+AHEAD = 64  # decoded photos that wait for their reader
+
+
+class ClassEntry(BaseModel):
+    """One output of the classifier."""
+
+    model_config = ConfigDict(frozen=True)
+    index: int
+    label: str  # the MID that it stands for
+    name: str
+
+
+class ClusterEntry(BaseModel):
+    """Classes that share a segmentation model."""
+
+    model_config = ConfigDict(frozen=True)
+    name: str  # a slug
+    title: str
+    classes: tuple[str, ...]  # MIDs
+    trained: bool
+
+
+class DatasetIndex(BaseModel):
+    """What `index.json` says of a dataset. Canvases are (width, height) in pixels; counts are photos."""
+
+    model_config = ConfigDict(frozen=True)
+    canvases: dict[str, tuple[int, int]]
+    classes: tuple[ClassEntry, ...]
+    clusters: tuple[ClusterEntry, ...]
+    unverified: Literal["ignore", "negative"]
+    counts: dict[str, dict[str, int]]  # by split and bin
+
+    def positions(self, mids: Iterable[str]) -> list[int]:
+        """Indexes of classes, in the order of their MIDs."""
+        index = {entry.label: entry.index for entry in self.classes}
+        return [index[mid] for mid in mids]
+
+    def cluster(self, name: str) -> ClusterEntry:
+        """A cluster by its slug. Raises BadInput when there is none, or it has too few photos to train."""
+        trained = {entry.name: entry for entry in self.clusters if entry.trained}
+        if name not in trained:
+            fix = f"choose one of {', '.join(trained) or 'none: no cluster has enough photos'}"
+            raise BadInput(f"the dataset trains no cluster {name!r}", fix=fix)
+        return trained[name]
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A photo at training size, as stored, and what is known of it.
-
-    `present` and `absent` are class indices; `boxes` are mappings with class, box (XMin, YMin, XMax, YMax, normalised)
-    and flags; width and height are the original's, in pixels.
-    """
+    """A photo on its bin's canvas, and what is known of it."""
 
     id: str
     bin: str
-    jpeg: bytes
-    present: tuple[int, ...]
-    absent: tuple[int, ...]
-    boxes: tuple[dict[str, Any], ...]
+    image: NDArray[np.uint8]
+    """(H, W, 3), RGB: the whole photo squashed to the canvas, so that normalised boxes stay true."""
+    present: list[int]
+    absent: list[int]
+    boxes: list[dict[str, Any]]
+    """Of each: `class`, `box` [XMin, YMin, XMax, YMax], and the flags `group`, `occluded`, `truncated`, `depiction`."""
     width: int
     height: int
 
-    def pixels(self) -> Pixels:
-        """The photo, decoded: uint8 (height, width, 3) of its bin's canvas."""
-        return np.asarray(Image.open(io.BytesIO(self.jpeg)).convert("RGB"))
 
+def write_shard(path: Path, samples: Iterable[tuple[bytes, dict[str, Any]]]) -> list[tuple[int, int]]:
+    """Write JPEG bytes and facts (with their `id`) as one tar; equal samples make equal bytes.
 
-def shard_order(image_id: str) -> str:
-    """A fixed shuffle: photos stand in shards in the order of this."""
-    return hashlib.sha256(f"order {image_id}".encode()).hexdigest()
-
-
-def write_shard(path: Path, samples: Iterator[tuple[dict[str, Any], bytes]]) -> int:
-    """Write samples (facts with an `id`, JPEG bytes) as one tar; equal samples make equal bytes. Returns how many."""
-    count = 0
+    Returns offset and size in bytes of each photo in the tar.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
-        for facts, jpeg in samples:
-            for ending, data in (("jpg", jpeg), ("json", json.dumps(facts, sort_keys=True).encode())):
-                entry = tarfile.TarInfo(f"{facts['id']}.{ending}")
-                entry.size = len(data)
-                tar.addfile(entry, io.BytesIO(data))
-            count += 1
-    return count
+    places = []
+    with path.open("wb") as file, tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for jpeg, facts in samples:
+            places.append((file.tell() + TAR_HEADER, len(jpeg)))
+            for ending, data in (("jpg", jpeg), ("json", json.dumps(facts, separators=(",", ":")).encode())):
+                member = tarfile.TarInfo(f"{facts['id']}.{ending}")
+                member.size = len(data)
+                tar.addfile(member, io.BytesIO(data))
+    return places
 
 
-def read_shard(path: Path) -> Iterator[Sample]:
-    """The samples of one tar, in order."""
-    with tarfile.open(path) as tar:
-        jpeg = b""
-        for entry in tar:
-            file = tar.extractfile(entry)
-            assert file is not None
-            if entry.name.endswith(".jpg"):
-                jpeg = file.read()
-                continue
-            facts = json.load(file)
-            yield Sample(
-                id=facts["id"],
-                bin=facts["bin"],
-                jpeg=jpeg,
-                present=tuple(facts["present"]),
-                absent=tuple(facts["absent"]),
-                boxes=tuple(facts["boxes"]),
-                width=facts["width"],
-                height=facts["height"],
-            )
+class ShardReader:
+    """The samples of one split, in stored order, which is a fixed shuffle. Safe to use from several threads."""
 
+    def __init__(self, dataset: Output, split: str, bins: Iterable[str] | None = None) -> None:
+        if split not in SPLITS:
+            raise BadInput(f"there is no split {split!r}", fix=f"choose one of {', '.join(SPLITS)}")
+        self.dataset, self.split = dataset, split
+        self.index = DatasetIndex.model_validate(dataset.read_json(INDEX))
+        wanted = BINS if bins is None else tuple(bins)
+        self.table = pl.read_parquet(dataset.local(SAMPLES)).filter(
+            pl.col("split") == split, pl.col("bin").is_in(wanted)
+        )
 
-class Dataset:
-    """A published dataset: its classes, canvases and samples."""
+    def __len__(self) -> int:
+        return self.table.height
 
-    def __init__(self, output: Output) -> None:
-        self.output, self.id = output, output.id
+    def select(self, rows: NDArray[np.int64]) -> "ShardReader":
+        """The same reader over some of its rows, in that order."""
+        chosen = object.__new__(ShardReader)
+        chosen.dataset, chosen.split, chosen.index = self.dataset, self.split, self.index
+        chosen.table = self.table[rows]
+        return chosen
 
     @cached_property
-    def index(self) -> Mapping[str, Any]:
-        """What `index.json` says: classes, clusters, canvases, counts, unverified."""
-        found: Mapping[str, Any] = self.output.read_json("index.json")
-        return found
+    def bins(self) -> NDArray[np.str_]:
+        """(N,) the bin of each sample."""
+        return self.table["bin"].to_numpy().astype(str)
 
-    @property
-    def classes(self) -> list[dict[str, Any]]:
-        """The classes in the order of their index."""
-        return list(self.index["classes"])
+    def known(self, column: Literal["present", "absent"]) -> NDArray[np.bool_]:
+        """(N, C) whether each class is present, or verified absent, in each sample."""
+        pairs = self.table.select(column).with_row_index().explode(column).drop_nulls()
+        flags = np.zeros((len(self), len(self.index.classes)), dtype=np.bool_)
+        flags[pairs["index"].to_numpy(), pairs[column].to_numpy()] = True
+        return flags
 
-    @property
-    def canvases(self) -> dict[str, tuple[int, int]]:
-        """Width and height in pixels of each bin's canvas."""
-        return {name: (size[0], size[1]) for name, size in self.index["canvases"].items()}
+    @cached_property
+    def _shards(self) -> dict[str, Path]:
+        """The shards as local files, each checked against its sha256."""
+        names = self.table["shard"].unique().sort().to_list()
+        with ThreadPoolExecutor(THREADS) as pool:
+            return dict(zip(names, pool.map(self.dataset.local, names), strict=True))
 
-    def samples(self, split: str) -> Iterator[Sample]:
-        """All samples of a split, shard by shard, each fetched once and checked."""
-        for name in self.output.names(f"shards/{split}-"):
-            yield from read_shard(self.output.local(name))
+    def jpeg(self, row: int) -> bytes:
+        """The encoded photo of one sample."""
+        with self._shards[self.table["shard"][row]].open("rb") as file:
+            file.seek(self.table["offset"][row])
+            return file.read(self.table["size"][row])
+
+    def sample(self, row: int) -> Sample:
+        """One sample, its photo decoded."""
+        facts = self.table.row(row, named=True)
+        image = np.asarray(Image.open(io.BytesIO(self.jpeg(row))))
+        names = ("present", "absent", "boxes", "width", "height")
+        return Sample(id=facts["id"], bin=facts["bin"], image=image, **{name: facts[name] for name in names})
+
+    def samples(self) -> Iterator[Sample]:
+        """All samples in stored order, decoded ahead in threads."""
+        _ = self._shards
+        return map_ahead(self.sample, range(len(self)), THREADS, AHEAD)
+
+
+def plan_batches(bins: NDArray[np.str_], size: int, seed: int | None = None) -> list[NDArray[np.int64]]:
+    """Batches as rows of a reader: each of one bin, every row once, sizes within a bin equal but for one.
+
+    Without a seed rows keep their order and bins follow one another; a seed shuffles rows and batches. Smaller batches
+    in place of one small rest keep batch normalisation sound.
+    """
+    random = None if seed is None else np.random.default_rng(seed)
+    batches: list[NDArray[np.int64]] = []
+    for name in BINS:
+        rows = np.flatnonzero(bins == name)
+        if random is not None:
+            random.shuffle(rows)
+        if len(rows):
+            batches += np.array_split(rows, -(-len(rows) // size))
+    if random is not None:
+        batches = [batches[position] for position in random.permutation(len(batches))]
+    return batches
+
+
+def batches(reader: ShardReader, size: int) -> Iterator[list[Sample]]:
+    """All samples in batches of one bin each, decoded ahead in threads."""
+    plan = plan_batches(reader.bins, size)
+    decoded = map_ahead(reader.sample, (int(row) for rows in plan for row in rows), THREADS, AHEAD)
+    for rows in plan:
+        yield [next(decoded) for _ in rows]

@@ -1,18 +1,15 @@
-"""Store the photos at training size, with what is known of them, in shards."""
+"""Store the photos at training size, in shards: one set of tars for each split and aspect bin."""
 
-import io as io_module
-import json
-from collections import Counter, defaultdict
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Self
+import hashlib
+import io as bytes_io
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 
 from oi_tasks.core.aspect import BINS, canvas
 from oi_tasks.core.splits import split_of
-from oi_tasks.errors import Refused
-from oi_tasks.io.outputs import Output
+from oi_tasks.errors import BadInput
 from oi_tasks.io.store import RAW, Store, photo_key
 from oi_tasks.jobs.base import Job, JobIO, JobResult, OutputId
 from oi_tasks.profile import Profile, Share
@@ -21,175 +18,137 @@ if TYPE_CHECKING:
     import polars as pl
 
 THREADS = 8
-OWN_SPLITS = {"train": "train", "validation": "tune", "test": "test"}
-FLAGS = {"IsGroupOf": "group", "IsOccluded": "occluded", "IsTruncated": "truncated", "IsDepiction": "depiction"}
+AHEAD = 64  # photos under way, which bounds memory
+OWN_SPLITS = {"validation": "tune", "test": "test"}  # the release's name of a split: ours
 
 
 class Shards(Job):
-    """Store the photos at training size, with what is known of them, in shards.
+    """Store the photos at training size, in shards: one set of tars for each split and aspect bin.
 
-    Publishes `shards/<split>-<bin>-<number>.tar` (webdataset layout, each tar of one split and one aspect bin) and
-    `index.json` (classes, clusters, canvases, counts). The id of the output is the dataset's.
+    Publishes `shards/<split>-<bin>-<number>.tar`, `samples.parquet` and `index.json`; the id of this output is the
+    dataset's id. Each photo is decoded once, at the scale nearest to its canvas, and squashed to it.
     """
 
-    classes: OutputId
-    validated: OutputId
-    side: PositiveInt = 256
-    quality: PositiveInt = 90
-    per_shard: PositiveInt = 1000
-    tune: Share = 0.1
-    test: Share = 0.2
+    version: ClassVar[str] = "1"
+    classes: OutputId = Field(description="id of the class map (collapse)")
+    validated: OutputId = Field(description="id of the clean tables (validate)")
+    side: PositiveInt = Field(256, description="long side of the canvases, in pixels")
+    quality: Annotated[int, Field(ge=50, le=100)] = Field(90, description="JPEG quality of the stored photos")
+    per_shard: PositiveInt = Field(1000, description="photos in one shard")
+    tune: Share = Field(0.1, description="share of photos that set thresholds")
+    test: Share = Field(0.2, description="share of photos that are only ever evaluated")
 
     class Result(JobResult):
-        """Photos in each split."""
+        """How many photos stand in each split."""
 
         photos: dict[str, int]
         shards: int
 
     @classmethod
     def from_profile(cls, profile: Profile, **inputs: Any) -> Self:
-        """The profile's training size and splits."""
-        photos = profile.photos
+        """The profile's size of photos, and shares of splits."""
+        photos, splits = profile.photos, profile.splits
         return cls(
             **{
-                "side": max(32, round(photos.long_side * photos.resolution)),
+                "side": round(photos.long_side * photos.resolution),
                 "quality": photos.quality,
                 "per_shard": photos.per_shard,
-                "tune": profile.splits.tune,
-                "test": profile.splits.test,
+                "tune": splits.tune,
+                "test": splits.test,
                 **inputs,
             }
         )
 
     def run(self, io: JobIO) -> Result:
-        """Decode each photo once, turn it to its bin's canvas, and write it. Raises Refused for an empty split."""
-        from oi_tasks.io.shards import shard_order, write_shard
-
-        class_map = io.input("collapse", self.classes).read_json("class_map.json")
-        facts = self._facts(io.input("validate", self.validated), class_map)
-        places: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
-        for fact in sorted(facts, key=lambda fact: shard_order(fact["id"])):
-            places[fact["split"], fact["bin"]].append(fact)
-        counts = Counter(fact["split"] for fact in facts)
-        if empty := [split for split in OWN_SPLITS.values() if not counts[split]]:
-            raise Refused(f"no photo falls into the split {', '.join(empty)}", fix="more photos, or larger shares")
-        shards = 0
-        with io.progress("shards", len(facts)) as progress, ThreadPoolExecutor(THREADS) as pool:
-            for (split, name), members in sorted(places.items()):
-                for number, start in enumerate(range(0, len(members), self.per_shard)):
-                    part = members[start : start + self.per_shard]
-                    samples = self._samples(io.store, pool, part, progress.update)
-                    write_shard(io.out / "shards" / f"{split}-{name}-{number:04}.tar", samples)
-                    shards += 1
-        self._index(io, class_map, counts, places)
-        return self.Result(photos=dict(sorted(counts.items())), shards=shards)
-
-    def _facts(self, validated: Output, class_map: dict[str, Any]) -> list[dict[str, Any]]:
-        """What is known of each photo that says anything of a class."""
+        """Gather what is known of each photo, then write shard after shard. Raises BadInput when no photo is known."""
         import polars as pl
 
-        index = {found["label"]: found["index"] for found in class_map["classes"]}
-        by_label = {mid: index[fate["class"]] for mid, fate in class_map["labels"].items() if fate["class"] in index}
-        boxes = _boxes(validated, by_label)
-        present, absent = _verified(validated, by_label, {place: label for label, place in index.items()})
-        photos = pl.read_parquet(validated.local("photos.parquet"))
-        own = set(photos["split"].unique()) > {"train"}
-        facts = []
-        for photo in photos.iter_rows(named=True):
-            found = boxes.get(photo["ImageID"], [])
-            seen = present.get(photo["ImageID"], set()) | {box["class"] for box in found}
-            gone = absent.get(photo["ImageID"], set()) - seen
-            if not seen and not gone:
-                continue
-            facts.append(
-                {
-                    "id": photo["ImageID"],
-                    "sha256": photo["sha256"],
-                    "width": photo["width"],
-                    "height": photo["height"],
-                    "bin": photo["bin"],
-                    "split": OWN_SPLITS[photo["split"]] if own else split_of(photo["ImageID"], self.tune, self.test),
-                    "present": sorted(seen),
-                    "absent": sorted(gone),
-                    "boxes": found,
-                }
-            )
-        return facts
+        from oi_tasks.io.samples import read_samples
+        from oi_tasks.io.shards import INDEX, SAMPLES, SPLITS, DatasetIndex
 
-    def _samples(
-        self, store: Store, pool: ThreadPoolExecutor, facts: list[dict[str, Any]], done: Any
-    ) -> Iterator[tuple[dict[str, Any], bytes]]:
-        """Each photo at training size; a few at a time are under way, which bounds memory."""
-        for start in range(0, len(facts), THREADS * 4):
-            part = facts[start : start + THREADS * 4]
-            for fact, jpeg in zip(part, pool.map(lambda fact: self._photo(store, fact), part), strict=True):
-                done()
-                yield fact, jpeg
+        class_map = io.input("collapse", self.classes).read_json("class_map.json")
+        samples = self._in_order(read_samples(io.input("validate", self.validated), class_map))
+        if samples.height == 0:
+            raise BadInput("no photo shows, or is verified not to show, any class", fix="check the class map's labels")
+        written = []
+        with io.progress("shards", samples.height) as progress:
+            for (split, bin_name), rows in samples.group_by("split", "bin", maintain_order=True):
+                for number, photos in enumerate(rows.iter_slices(self.per_shard)):
+                    name = f"shards/{split}-{bin_name}-{number:04d}.tar"
+                    written.append(self._write(io, name, photos, progress.update))
+        stored = pl.concat(written)
+        stored.write_parquet(io.out / SAMPLES)
+        counts = {(split, name): count for split, name, count in stored.group_by("split", "bin").len().iter_rows()}
+        index = DatasetIndex(
+            canvases={name: canvas(name, self.side) for name in BINS},
+            classes=class_map["classes"],
+            clusters=class_map["clusters"],
+            unverified=class_map["unverified"],
+            counts={split: {name: counts.get((split, name), 0) for name in BINS} for split in SPLITS},
+        )
+        (io.out / INDEX).write_text(index.model_dump_json(indent=1))
+        photos_in = {split: sum(index.counts[split].values()) for split in SPLITS}
+        return self.Result(photos=photos_in, shards=len(written))
 
-    def _photo(self, store: Store, fact: dict[str, Any]) -> bytes:
-        """The photo, squashed to its bin's canvas; decoded at a reduced scale where the JPEG allows it."""
-        from PIL import Image
+    def _in_order(self, samples: "pl.DataFrame") -> "pl.DataFrame":
+        """The samples with our split, sorted by split, bin and a hash of the id: a fixed shuffle."""
+        import polars as pl
 
-        size = canvas(fact["bin"], self.side)
-        photo = Image.open(io_module.BytesIO(store.get_bytes(RAW, photo_key(fact["sha256"]))))
-        photo.draft("RGB", size)
-        out = io_module.BytesIO()
-        photo.convert("RGB").resize(size, Image.Resampling.BICUBIC).save(out, "JPEG", quality=self.quality)
-        return out.getvalue()
+        subsets = frozenset(samples["split"].unique())
+        pairs = zip(samples["ImageID"], samples["split"], strict=True)
+        split = [self.split(image_id, subset, subsets) for image_id, subset in pairs]
+        order = [hashlib.sha256(image_id.encode()).digest()[:8] for image_id in samples["ImageID"]]
+        return (
+            samples.with_columns(split=pl.Series(split, dtype=pl.String), order=pl.Series(order, dtype=pl.Binary))
+            .sort("split", "bin", "order", "ImageID")
+            .drop("order")
+        )
 
-    def _index(
-        self,
-        io: JobIO,
-        class_map: dict[str, Any],
-        counts: Counter[str],
-        places: dict[tuple[str, str], list[dict[str, Any]]],
-    ) -> None:
-        index = {
-            "classes": class_map["classes"],
-            "clusters": class_map["clusters"],
-            "unverified": class_map["unverified"],
-            "canvases": {name: canvas(name, self.side) for name in BINS},
-            "photos": dict(sorted(counts.items())),
-            "photos_by_bin": {f"{split}-{name}": len(members) for (split, name), members in sorted(places.items())},
-        }
-        (io.out / "index.json").write_text(json.dumps(index, indent=1, sort_keys=True))
+    def split(self, image_id: str, subset: str, subsets: Collection[str]) -> str:
+        """The split of a photo: the release's own where it has several, by hash where it has one or lacks one."""
+        if len(subsets) > 1 and subset in OWN_SPLITS:
+            return OWN_SPLITS[subset]
+        tune = 0.0 if len(subsets) > 1 and "validation" in subsets else self.tune
+        test = 0.0 if len(subsets) > 1 and "test" in subsets else self.test
+        return split_of(image_id, tune, test)
 
+    def _write(self, io: JobIO, name: str, photos: "pl.DataFrame", advance: Any) -> "pl.DataFrame":
+        """Write one shard. Returns its rows of `samples.parquet`."""
+        import polars as pl
 
-def _boxes(validated: Output, by_label: dict[str, int]) -> dict[str, list[dict[str, Any]]]:
-    """Boxes of classes by photo."""
-    import polars as pl
+        from oi_tasks.io.ahead import map_ahead
+        from oi_tasks.io.shards import write_shard
 
-    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for name in validated.names("boxes/"):
-        for row in _classed(pl.read_parquet(validated.local(name)), by_label).iter_rows(named=True):
-            box = {"class": row["class"], "box": [row["XMin"], row["YMin"], row["XMax"], row["YMax"]]}
-            found[row["ImageID"]].append(box | {short: row[flag] for flag, short in FLAGS.items()})
-    return found
+        size = canvas(photos["bin"][0], self.side)
+
+        def sample(facts: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
+            image_id, sha256 = facts.pop("ImageID"), facts.pop("sha256")
+            return fit_photo(io.store, sha256, size, self.quality), {"id": image_id, **facts}
+
+        def samples() -> Any:
+            for made in map_ahead(sample, photos.iter_rows(named=True), THREADS, AHEAD):
+                advance()
+                yield made
+
+        places = write_shard(io.out / name, samples())
+        return photos.rename({"ImageID": "id"}).with_columns(
+            shard=pl.lit(name),
+            offset=pl.Series([offset for offset, _ in places], dtype=pl.Int64),
+            size=pl.Series([size for _, size in places], dtype=pl.Int32),
+        )
 
 
-def _verified(
-    validated: Output, by_label: dict[str, int], own: dict[int, str]
-) -> tuple[dict[str, set[int]], dict[str, set[int]]]:
-    """Classes verified present, and verified absent, by photo.
+def fit_photo(store: Store, sha256: str, canvas_size: tuple[int, int], quality: int) -> bytes:
+    """A stored photo, squashed to its canvas (width, height), as JPEG bytes.
 
-    A class is absent only by a label of its own name: a label that rolled up into it says nothing of the others in it.
+    Decoded at the smallest of JPEG's own scales that still covers the canvas. Pixels as stored: boxes are drawn on
+    them, so no EXIF rotation is applied.
     """
-    import polars as pl
+    from PIL import Image
 
-    labels = _classed(pl.read_parquet(validated.local("image_labels.parquet")), by_label)
-    present: dict[str, set[int]] = defaultdict(set)
-    absent: dict[str, set[int]] = defaultdict(set)
-    for image_id, label, index, confidence in labels.select("ImageID", "LabelName", "class", "Confidence").iter_rows():
-        if confidence >= 1:
-            present[image_id].add(index)
-        elif confidence <= 0 and own[index] == label:
-            absent[image_id].add(index)
-    return present, absent
-
-
-def _classed(rows: "pl.DataFrame", by_label: dict[str, int]) -> "pl.DataFrame":
-    """Rows whose label belongs to a class, with the class's index."""
-    import polars as pl
-
-    index = pl.col("LabelName").replace_strict(by_label, default=None, return_dtype=pl.Int32)
-    return rows.with_columns(index.alias("class")).drop_nulls("class")
+    photo = Image.open(bytes_io.BytesIO(store.get_bytes(RAW, photo_key(sha256))))
+    photo.draft("RGB", canvas_size)
+    fitted = photo.convert("RGB").resize(canvas_size, Image.Resampling.BICUBIC)
+    encoded = bytes_io.BytesIO()
+    fitted.save(encoded, "JPEG", quality=quality, subsampling=0)
+    return encoded.getvalue()

@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 
 import yaml
-from oi_tasks.io.tracking import Tracking
 
+from oi_tasks.io.tracking import Tracking
 from oi_tasks.local import services
 from oi_tasks.local.addresses import Addresses
 from oi_tasks.profile import load_profile
