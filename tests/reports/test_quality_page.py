@@ -1,0 +1,140 @@
+"""The quality page, and the base of all pages."""
+
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from oi_tasks.reports.page import number, plural, share
+from oi_tasks.reports.quality import columns, observed, quality_page, sentence
+
+FINDING = {
+    "code": "box_outside",
+    "severity": "warning",
+    "held": False,
+    "what": "Boxes that reach beyond their photo",
+    "count": 2,
+    "tables": {"boxes": 2},
+    "examples": [{"table": "boxes", "ImageID": "<script>alert(1)</script>", "XMax": 1.5, "LabelName": None}],
+    "why": "Why & wherefore.",
+    "do": "Look.",
+}
+EXPECTATION = {
+    "suite": "boxes",
+    "code": "box_outside",
+    "type": "expect_column_values_to_be_between",
+    "kwargs": {"column": "XMax", "min_value": 0},
+    "severity": "warning",
+    "status": "failed",
+    "success": False,
+    "checked": 1000,
+    "failing": 2,
+    "share_failing": 0.002,
+    "observed": None,
+    "error": "",
+    "what": "Boxes that reach beyond their photo",
+}
+QUALITY: dict[str, Any] = {
+    "snapshot": "0" * 20,
+    "parameters": {"mostly": 0.999, "max_quarantined": 0.01},
+    "rows": {"boxes": {"in": 1000, "added": 0, "out": 998, "set_apart": 2}},
+    "quarantined_share": 0.002,
+    "quarantined": {"rows": 0.002, "photos": 0.0},
+    "set_apart": [{"table": "boxes", "reason": "box_outside", "count": 2, "examples": FINDING["examples"]}],
+    "findings": [FINDING],
+    "expectations": [EXPECTATION],
+    "reasons": [],
+    "verdict": "pass",
+}
+
+
+class Tags(HTMLParser):
+    """Every tag closes as it opened; attributes are kept."""
+
+    VOID = {"meta", "link", "br", "img", "hr"}
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.feed(page)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += attrs
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_page_fetches_nothing_and_is_well_formed() -> None:
+    page = quality_page(QUALITY)
+    for name, value in Tags(page).attributes:
+        assert name not in ("src", "href") or (value or "").startswith("data:"), (name, value)
+    assert "url(" not in page
+    assert "@import" not in page
+
+
+def test_what_comes_from_outside_is_text() -> None:
+    page = quality_page(QUALITY)
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+    assert "Why &amp; wherefore." in page
+
+
+def test_the_verdict_comes_first() -> None:
+    text = re.sub(r"<[^>]+>", " ", quality_page(QUALITY).split("<main>")[1])
+    assert " ".join(text.split()).startswith("Passed. The data may go on: 998 of 1,000 rows keep the rules.")
+
+
+def test_each_verdict_in_a_sentence() -> None:
+    assert "0.2\N{NO-BREAK SPACE}% of the annotation" in sentence(QUALITY)
+    nothing = QUALITY | {"rows": {"boxes": {"in": 1, "added": 0, "out": 1, "set_apart": 0}}}
+    assert sentence(nothing) == "The data may go on: all 1 row keep the rules, and nothing was set apart."
+    reasons = [{"code": "a", "text": "There are no photos (1)"}, {"code": "b", "text": "It rains"}]
+    refused = QUALITY | {"verdict": "fail", "reasons": reasons}
+    assert sentence(refused) == "The data may not go on: There are no photos (1); It rains."
+    assert "Refused." in quality_page(refused)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({}, "2 of 1,000 rows broke it, 0.2\N{NO-BREAK SPACE}%"),
+        ({"failing": 0, "status": "passed"}, "none of 1,000 rows broke it"),
+        ({"checked": None, "failing": None, "observed": 190}, "190 found"),
+        ({"status": "raised", "error": "KeyError: XMax"}, "could not be checked: KeyError: XMax"),
+        ({"status": "skipped"}, "not checked: the table cannot be read"),
+    ],
+)
+def test_what_was_observed(changes: dict[str, Any], text: str) -> None:
+    assert observed(EXPECTATION | changes) == text
+    assert text in quality_page(QUALITY | {"expectations": [EXPECTATION | changes]})
+
+
+def test_columns_without_a_value_are_left_out() -> None:
+    assert columns([{"a": 1, "b": None}, {"c": 0}]) == ["a", "c"]
+
+
+def test_numbers_for_people() -> None:
+    assert [number(value) for value in (None, 1234567, 0.123456, 12345.6, True, 3.0)] == [
+        "\N{EN DASH}",
+        "1,234,567",
+        "0.1235",
+        "12,346",
+        "True",
+        "3",
+    ]
+    assert [share(value).replace("\N{NO-BREAK SPACE}", " ") for value in (None, 0, 1, 0.5, 1e-9, 0.999999999, 0.00123)] == [
+        "\N{EN DASH}",
+        "0 %",
+        "100 %",
+        "50 %",
+        "< 0.001 %",
+        "> 99.999 %",
+        "0.123 %",
+    ]
+    assert [plural(1, "box", "boxes"), plural(2000, "box", "boxes"), plural(0, "row")] == ["1 box", "2,000 boxes", "0 rows"]
