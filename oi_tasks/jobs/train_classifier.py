@@ -9,7 +9,7 @@ from oi_tasks.profile import Classifier as Recipe
 from oi_tasks.profile import Profile, Weights
 
 if TYPE_CHECKING:
-    from oi_tasks.io.shards import Dataset
+    from oi_tasks.io.shards import DatasetIndex
     from oi_tasks.models.classifier import Classifier
     from oi_tasks.training.classify import ClassifierTraining
 
@@ -47,15 +47,16 @@ class TrainClassifier(Job):
         """Set up, fit, choose thresholds, register."""
         import torch
 
-        from oi_tasks.io.shards import Dataset
+        from oi_tasks.io.shards import INDEX, DatasetIndex
         from oi_tasks.training.classify import ClassifierTraining
         from oi_tasks.training.loop import fit
 
         io.tracking.check()
         torch.manual_seed(self.recipe.seed)
         torch.use_deterministic_algorithms(True, warn_only=True)
-        dataset = Dataset(io.input("shards", self.dataset))
-        model = self._model(io, len(dataset.classes))
+        dataset = io.input("shards", self.dataset)
+        index = DatasetIndex.model_validate(dataset.read_json(INDEX))
+        model = self._model(io, len(index.classes))
         recipe, epochs = self.recipe, self.recipe.epochs
         training = ClassifierTraining(model, dataset, recipe.loss, recipe.batch, recipe.seed)
         activation = "softmax" if recipe.loss == "softmax" else "sigmoid"
@@ -72,9 +73,9 @@ class TrainClassifier(Job):
             history = fit(io, model, stages, lambda: training.scores(activation), run, "photos")
             (io.out / "curves.json").write_text(json.dumps(history, indent=1))
             metrics = training.scores(activation)
-            self._save(io, training, model, dataset, activation)
+            self._save(io, training, model, index, activation)
             run.log(metrics, len(history))
-            summary = f"{len(dataset.classes)} classes, {recipe.backbone}"
+            summary = f"{len(index.classes)} classes, {recipe.backbone}"
             version = run.register(MODEL, io.out, summary=summary, tags={"dataset": dataset.id, "key": io.key})
         return self.Result(mlflow_run=run.id, model_version=version, metrics=metrics)
 
@@ -92,18 +93,18 @@ class TrainClassifier(Job):
         return model
 
     def _save(
-        self, io: JobIO, training: "ClassifierTraining", model: "Classifier", dataset: "Dataset", activation: str
+        self, io: JobIO, training: "ClassifierTraining", model: "Classifier", index: "DatasetIndex", activation: str
     ) -> None:
         from oi_tasks.models.saved import ModelMeta, save_model
 
         meta = ModelMeta(
             kind="classifier",
             backbone=self.recipe.backbone,
-            classes=tuple(found["label"] for found in dataset.classes),
-            names=tuple(found["name"] for found in dataset.classes),
+            classes=tuple(found.label for found in index.classes),
+            names=tuple(found.name for found in index.classes),
             thresholds=tuple(training.thresholds(activation)),
             activation="softmax" if activation == "softmax" else "sigmoid",
-            canvases=dataset.canvases,
-            dataset=dataset.id,
+            canvases=index.canvases,
+            dataset=self.dataset,
         )
         save_model(io.out, model, meta)

@@ -4,14 +4,14 @@ import json
 import math
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from oi_tasks.errors import BadInput, Refused
+from oi_tasks.errors import Refused
 from oi_tasks.io.outputs import Output
 from oi_tasks.jobs.base import Job, JobIO, JobResult, OutputId
 from oi_tasks.profile import Profile
 from oi_tasks.profile import Semseg as Recipe
 
 if TYPE_CHECKING:
-    from oi_tasks.io.shards import Dataset
+    from oi_tasks.io.shards import ClassEntry, DatasetIndex
     from oi_tasks.models.semseg import Semseg
 
 FROM_CLASSIFIER = "from classifier"
@@ -56,18 +56,19 @@ class TrainSemseg(Job):
         """Set up, fit, choose thresholds, register. Raises Refused for a cluster without photos to train on."""
         import torch
 
-        from oi_tasks.io.shards import Dataset
+        from oi_tasks.io.shards import INDEX, DatasetIndex
         from oi_tasks.training.loop import fit
         from oi_tasks.training.segment import SemsegTraining
 
         io.tracking.check()
         torch.manual_seed(self.recipe.seed)
         torch.use_deterministic_algorithms(True, warn_only=True)
-        dataset = Dataset(io.input("shards", self.dataset))
-        classes = self._classes(dataset)
+        dataset = io.input("shards", self.dataset)
+        index = DatasetIndex.model_validate(dataset.read_json(INDEX))
+        classes = [index.classes[place] for place in index.positions(index.cluster(self.cluster).classes)]
         model = self._model(io, len(classes))
         recipe = self.recipe
-        indices = [found["index"] for found in classes]
+        indices = [found.index for found in classes]
         training = SemsegTraining(
             model, dataset, indices, recipe.batch, recipe.seed, recipe.negatives, frozen=recipe.frozen
         )
@@ -80,7 +81,7 @@ class TrainSemseg(Job):
             history = fit(io, model, stages, training.scores, run, "photos")
             (io.out / "curves.json").write_text(json.dumps(history, indent=1))
             thresholds, iou = training.thresholds_and_iou()
-            self._save(io, model, dataset, classes, thresholds)
+            self._save(io, model, index, classes, thresholds)
             metrics = {f"tune_iou_{found['name']}": value for found, value in zip(classes, iou, strict=True)}
             metrics = {name: value for name, value in metrics.items() if not math.isnan(value)} | training.scores()
             metrics = {name: value for name, value in metrics.items() if not math.isnan(value)}
@@ -88,13 +89,6 @@ class TrainSemseg(Job):
             summary = f"cluster {self.cluster}: {', '.join(found['name'] for found in classes)}"
             version = run.register(self.registered, io.out, summary=summary, tags=tags | {"key": io.key})
         return self.Result(cluster=self.cluster, mlflow_run=run.id, model_version=version, metrics=metrics)
-
-    def _classes(self, dataset: "Dataset") -> list[dict[str, Any]]:
-        found = [cls for cls in dataset.classes if cls["cluster"] == self.cluster]
-        if not found:
-            names = ", ".join(sorted({cls["cluster"] for cls in dataset.classes if cls["cluster"]}))
-            raise BadInput(f"the dataset has no cluster {self.cluster!r}", fix=f"choose one of {names}")
-        return found
 
     def _model(self, io: JobIO, classes: int) -> "Semseg":
         """The network; its encoder starts from the classifier's."""
@@ -114,19 +108,19 @@ class TrainSemseg(Job):
         return model
 
     def _save(
-        self, io: JobIO, model: "Semseg", dataset: "Dataset", classes: list[dict[str, Any]], thresholds: list[float]
+        self, io: JobIO, model: "Semseg", index: "DatasetIndex", classes: list["ClassEntry"], thresholds: list[float]
     ) -> None:
         from oi_tasks.models.saved import ModelMeta, save_model
 
         meta = ModelMeta(
             kind="semseg",
             backbone=model.encoder.name,
-            classes=tuple(found["label"] for found in classes),
-            names=tuple(found["name"] for found in classes),
+            classes=tuple(found.label for found in classes),
+            names=tuple(found.name for found in classes),
             thresholds=tuple(thresholds),
-            canvases=dataset.canvases,
+            canvases=index.canvases,
             cluster=self.cluster,
             stride=self.recipe.stride,
-            dataset=dataset.id,
+            dataset=self.dataset,
         )
         save_model(io.out, model, meta)

@@ -70,8 +70,7 @@ class Validate(Job):
         inspection = SnapshotInspection(
             files, load_suites(expectations_folder()), Engine(parameters), io.out, io.scratch, io.log
         )
-        judged = inspection.run()
-        quality = summarise(self.snapshot, parameters, judged, inspection.unreadable, inspection.unreadable_count)
+        quality = summarise(self.snapshot, parameters, inspection.run())
         (io.out / "quality.json").write_text(json.dumps(quality, indent=1))
         page = quality_page(quality)
         (io.out / "quality.html").write_text(page, encoding="utf-8")

@@ -11,13 +11,19 @@ from oi_tasks.quality.outcomes import Outcome
 from oi_tasks.quality.rows import EXAMPLES, Rows, RowTally
 from oi_tasks.quality.suites import SEVERITIES, Severity
 
+UNREADABLE = "line_unreadable"
+
 
 class Finding(BaseModel):
-    """One thing that was found. `count` counts rows, or what the heading names, in all `tables` together."""
+    """One thing that was found. `count` counts rows, or what the heading names, in all `tables` together.
+
+    `held`: so few that the expectations still hold.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     code: str
     severity: Severity
+    held: bool
     what: str
     count: int
     tables: dict[str, int]
@@ -61,7 +67,7 @@ OWN: dict[str, Text] = {
         "Great Expectations and the expectation's `rows` must name the same rows; one of them says the wrong thing.",
         "Correct the expectation's kwargs, or its `rows`, in the suite.",
     ),
-    "line_unreadable": Text(
+    UNREADABLE: Text(
         "warning",
         "Lines of the release's files that could not be read",
         "A line with too few values, or with text in place of a number, says nothing; it is set apart.",
@@ -83,7 +89,7 @@ class TableJudged:
     added: int = 0
 
 
-def find(tables: Sequence[TableJudged], unreadable: Rows, unreadable_count: int) -> list[Finding]:
+def find(tables: Sequence[TableJudged]) -> list[Finding]:
     """The findings of all tables, worst first; findings with one code in several tables are one."""
     found: list[Finding] = []
     for table in tables:
@@ -92,8 +98,9 @@ def find(tables: Sequence[TableJudged], unreadable: Rows, unreadable_count: int)
             found += _of_code(table, codes)
         found += [_own("check_raised", table.name, [_raised(one)]) for one in table.outcomes if one.status == "raised"]
         found += [_own("check_disagrees", table.name, [row]) for row in disagreements(table)]
-    if unreadable_count:
-        found.append(_own("line_unreadable", "unreadable", unreadable, unreadable_count))
+        unreadable = table.tally.reasons[UNREADABLE]
+        if unreadable:
+            found.append(_own(UNREADABLE, table.name, table.tally.apart[UNREADABLE], unreadable))
     return sorted(_merged(found), key=lambda one: (SEVERITIES.index(one.severity), -one.count, one.code))
 
 
@@ -124,7 +131,7 @@ def _of_code(table: TableJudged, outcomes: Sequence[Outcome]) -> list[Finding]:
     examples = table.tally.examples.get(code) or [example for one in outcomes for example in one.examples]
     meta = outcomes[0].expectation.meta
     text = Text(min(severities, key=SEVERITIES.index, default="info"), meta.what, meta.why, meta.do)
-    return [_finding(code, text, table.name, count, examples)]
+    return [_finding(code, text, table.name, count, examples, held=not failed)]
 
 
 def _count(outcome: Outcome) -> int:
@@ -137,10 +144,11 @@ def _own(code: str, table: str, examples: Rows, count: int | None = None) -> Fin
     return _finding(code, OWN[code], table, len(examples) if count is None else count, examples)
 
 
-def _finding(code: str, text: Text, table: str, count: int, examples: Rows) -> Finding:
+def _finding(code: str, text: Text, table: str, count: int, examples: Rows, *, held: bool = False) -> Finding:
     return Finding(
         code=code,
         severity=text.severity,
+        held=held,
         what=text.what,
         count=count,
         tables={table: count},
@@ -187,6 +195,7 @@ def _merged(findings: Iterable[Finding]) -> list[Finding]:
             finding = known.model_copy(
                 update={
                     "severity": worst,
+                    "held": known.held and finding.held,
                     "tables": tables,
                     "count": sum(tables.values()),
                     "examples": (*known.examples, *finding.examples)[:EXAMPLES],

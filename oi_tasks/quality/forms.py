@@ -152,4 +152,4 @@ def label_table(
         .otherwise(pl.lit("unused"))
     )
     table = table.with_columns(place=place, annotation=pl.sum_horizontal(*annotation))
-    return table.select(LABELS).sort("LabelName")
+    return table.select(*LABELS).sort("LabelName")

@@ -7,15 +7,14 @@ rows in and added equal rows out and set apart, which is checked.
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from oi_tasks.errors import OiError
 from oi_tasks.quality import forms
 from oi_tasks.quality.engine import Engine, SuiteRun
-from oi_tasks.quality.findings import TableJudged
-from oi_tasks.quality.rows import EXAMPLES, Rows, judge_rows, quarantined, row_rules
+from oi_tasks.quality.findings import UNREADABLE, TableJudged
+from oi_tasks.quality.rows import EXAMPLES, judge_rows, quarantined, row_rules
 from oi_tasks.quality.suites import Suite
 
 Derive = Callable[[pl.DataFrame], pl.DataFrame]
@@ -53,7 +52,7 @@ class TableInspection:
     def feed(self, frame: pl.DataFrame) -> None:
         """Judge a table that was put together for its suite alone: nothing of it goes on, or is set apart."""
         self._run.feed(frame)
-        self.judged.tally.add(judge_rows(self.judged.name, frame.with_row_index("row"), self._rules))
+        self.judged.tally.add(judge_rows(self.judged.name, frame, self._rules))
 
     def finish(self) -> TableJudged:
         """All that was found. Raises OiError if a row was lost."""
@@ -98,8 +97,6 @@ class SnapshotInspection:
         self.tables = {
             name: TableInspection(suite, engine.suite_run(suite), self._quarantine) for name, suite in suites.items()
         }
-        self.unreadable: Rows = []
-        self.unreadable_count = 0
 
     def run(self) -> list[TableJudged]:
         """Judge everything and write what goes on."""
@@ -110,13 +107,16 @@ class SnapshotInspection:
         self._image_labels(status, known)
         self._boxes(status, known)
         self._across(edges, described)
-        self._write_quarantine()
-        return [self._finish(table) for table in self.tables.values()]
+        unreadable = self._unreadable()
+        pl.scan_parquet(self._quarantine / "*.parquet").sink_parquet(self._out / "quarantine.parquet")
+        return [*(self._finish(table) for table in self.tables.values()), unreadable]
 
     def _finish(self, table: TableInspection) -> TableJudged:
         judged = table.finish()
-        rows = f"{judged.rows_in} rows in, {judged.rows_out} out, {judged.tally.reasons.total()} set apart"
-        self._log(f"validate: {judged.name}: {rows}; {len(judged.outcomes)} expectations")
+        held = sum(outcome.status == "passed" for outcome in judged.outcomes)
+        rows = f"{judged.rows_in} rows in, {judged.rows_out} out, {judged.tally.reasons.total()} set apart; "
+        expectations = f"{held} of {len(judged.outcomes)} expectations held"
+        self._log(f"validate: {judged.name}: {rows if judged.rows_in else ''}{expectations}")
         return judged
 
     def _whole(self, name: str, derive: Derive) -> pl.DataFrame:
@@ -173,20 +173,15 @@ class SnapshotInspection:
         descriptions.rows_out += undescribed.height
         pl.concat([described, undescribed]).write_parquet(self._out / "descriptions.parquet")
 
-    def _write_quarantine(self) -> None:
-        """All rows set apart, and the lines that could not be read, in one table."""
-        lines = pl.read_parquet(self._files["unreadable.parquet"]).rename({"table": "of", "line": "row"})
-        self.unreadable_count = lines.height
-        self.unreadable = lines.head(EXAMPLES).rename({"of": "file", "row": "line"}).to_dicts()
-        rows = [quarantined(table, part, pl.lit("line_unreadable")) for (table,), part in _by(lines, "of").items()]
-        pl.concat([pl.DataFrame(schema=pl.Schema(forms.QUARANTINE)), *rows]).write_parquet(
-            self._quarantine / "unreadable.parquet"
-        )
-        pl.scan_parquet(self._quarantine / "*.parquet").sink_parquet(self._out / "quarantine.parquet")
+    def _unreadable(self) -> TableJudged:
+        """Set apart the lines that could not be read: `table` is the file's, `row` its line."""
+        lines = pl.read_parquet(self._files["unreadable.parquet"])
+        apart = lines.select("table", ImageID=None, LabelName=None, row="line", reason=pl.lit(UNREADABLE))
+        apart.cast(pl.Schema(forms.QUARANTINE)).write_parquet(self._quarantine / "unreadable.parquet")
+        judged = TableJudged("unreadable", rows_in=lines.height)
+        judged.tally.reasons[UNREADABLE] = lines.height
+        judged.tally.apart[UNREADABLE] = lines.head(EXAMPLES).rename({"table": "file"}).to_dicts()
+        return judged
 
     def _set_apart_of(self, table: str) -> list[pl.DataFrame]:
         return [pl.read_parquet(path) for path in sorted(self._quarantine.glob(f"{table}-*.parquet"))]
-
-
-def _by(frame: pl.DataFrame, column: str) -> dict[tuple[Any, ...], pl.DataFrame]:
-    return frame.partition_by(column, as_dict=True, maintain_order=True)

@@ -58,7 +58,7 @@ class Judged:
 
 
 def judge_rows(table: str, frame: pl.DataFrame, rules: Sequence[RowRule]) -> Judged:
-    """Part a table's rows by its rules. The frame has a column `row`, and those that the rules speak of.
+    """Part a table's rows by its rules. The frame has the columns that the rules speak of, and may have `row`.
 
     A row that breaks several rules is set apart for the first one. Where a rule cannot tell (a value is missing), the
     row keeps it.
@@ -85,8 +85,8 @@ def judge_rows(table: str, frame: pl.DataFrame, rules: Sequence[RowRule]) -> Jud
 
 def quarantined(table: str, rows: pl.DataFrame, reason: pl.Expr) -> pl.DataFrame:
     """Rows in the form of the quarantine; where the table has no ImageID or LabelName, there is none."""
-    ids = [pl.col(name) if name in rows.columns else pl.lit(None).alias(name) for name in IDS]
-    chosen = rows.select(pl.lit(table).alias("table"), *ids, "row", reason.alias("reason"))
+    own = [pl.col(name) if name in rows.columns else pl.lit(None).alias(name) for name in (*IDS, "row")]
+    chosen = rows.select(pl.lit(table).alias("table"), *own, reason.alias("reason"))
     return chosen.cast(pl.Schema(QUARANTINE))
 
 

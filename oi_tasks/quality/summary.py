@@ -5,26 +5,18 @@ from typing import Any
 
 from oi_tasks.quality.findings import TableJudged, find
 from oi_tasks.quality.outcomes import Outcome
-from oi_tasks.quality.rows import Rows
 from oi_tasks.quality.verdict import reasons_against
 
 PHOTOS = "photos"
-ROW_TABLES = ("boxes", "image_labels", "descriptions", "edges")
+ROW_TABLES = ("boxes", "image_labels", "descriptions", "edges", "unreadable")
 
 
-def summarise(
-    snapshot: str,
-    parameters: Mapping[str, float],
-    tables: Sequence[TableJudged],
-    unreadable: Rows,
-    unreadable_count: int,
-) -> dict[str, Any]:
+def summarise(snapshot: str, parameters: Mapping[str, float], tables: Sequence[TableJudged]) -> dict[str, Any]:
     """What `quality.json` says.
 
     `quarantined_share` is the larger of two shares: of annotation rows (lines that could not be read count, too), and
-    of photos. `unreadable` are some of those lines.
+    of photos.
     """
-    findings = find(tables, unreadable, unreadable_count)
     rows = {
         table.name: {
             "in": table.rows_in,
@@ -35,21 +27,18 @@ def summarise(
         for table in tables
         if table.name in (PHOTOS, *ROW_TABLES)
     }
-    annotation = [rows[name] for name in ROW_TABLES if name in rows]
-    row_share = _share(
-        sum(table["set_apart"] for table in annotation) + unreadable_count,
-        sum(table["in"] for table in annotation) + unreadable_count,
-    )
-    photo_share = _share(rows[PHOTOS]["set_apart"], rows[PHOTOS]["in"])
+    shares = {
+        "rows": _share([rows[name] for name in ROW_TABLES]),
+        "photos": _share([rows[PHOTOS]]),
+    }
     quality: dict[str, Any] = {
         "snapshot": snapshot,
         "parameters": dict(parameters),
         "rows": rows,
-        "unreadable": unreadable_count,
-        "quarantined_share": max(row_share, photo_share),
-        "quarantined": {"rows": row_share, "photos": photo_share},
-        "set_apart": _set_apart(tables, unreadable, unreadable_count),
-        "findings": [finding.model_dump(mode="json") for finding in findings],
+        "quarantined_share": max(shares.values()),
+        "quarantined": shares,
+        "set_apart": _set_apart(tables),
+        "findings": [finding.model_dump(mode="json") for finding in find(tables)],
         "expectations": [_expectation(outcome) for table in tables for outcome in table.outcomes],
     }
     reasons = reasons_against(quality, parameters["max_quarantined"])
@@ -58,21 +47,19 @@ def summarise(
     return quality
 
 
-def _share(part: int, whole: int) -> float:
-    return round(part / whole, 9) if whole else 0.0
+def _share(tables: Sequence[Mapping[str, int]]) -> float:
+    apart, whole = sum(table["set_apart"] for table in tables), sum(table["in"] for table in tables)
+    return round(apart / whole, 9) if whole else 0.0
 
 
-def _set_apart(tables: Sequence[TableJudged], unreadable: Rows, unreadable_count: int) -> list[dict[str, Any]]:
+def _set_apart(tables: Sequence[TableJudged]) -> list[dict[str, Any]]:
     """The rows set apart by table and reason, the most first, with examples."""
     groups = [
         {"table": table.name, "reason": reason, "count": count, "examples": table.tally.apart.get(reason, [])}
         for table in tables
         for reason, count in table.tally.reasons.items()
+        if count
     ]
-    if unreadable_count:
-        groups.append(
-            {"table": "unreadable", "reason": "line_unreadable", "count": unreadable_count, "examples": unreadable}
-        )
     return sorted(groups, key=lambda group: (-group["count"], group["table"], group["reason"]))
 
 

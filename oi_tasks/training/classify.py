@@ -9,49 +9,48 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional
 
 from oi_tasks.core.thresholds import best_f1_thresholds
-from oi_tasks.io.shards import Dataset, Sample
+from oi_tasks.io.outputs import Output
+from oi_tasks.io.shards import Sample, ShardReader, plan_batches
 from oi_tasks.models.classifier import Classifier
-from oi_tasks.training.batches import ahead, photos_of, plan_batches
+from oi_tasks.training.batches import photos_of, read_batches
 from oi_tasks.training.loop import Stage, Step
 from oi_tasks.training.losses import classifier_loss
 
 
-def targets(samples: Sequence[Sample], classes: int, unverified: str) -> tuple[Tensor, Tensor]:
+def targets(reader: ShardReader) -> tuple[Tensor, Tensor]:
     """What is true of each photo, and what is known: two float tensors (N, classes).
 
     A class neither present nor verified absent is unknown (`ignore`) or taken as absent (`negative`).
     """
-    truth, known = torch.zeros(len(samples), classes), torch.zeros(len(samples), classes)
-    for row, sample in enumerate(samples):
-        truth[row, list(sample.present)] = 1
-        known[row, [*sample.present, *sample.absent]] = 1
-    return truth, torch.ones_like(known) if unverified == "negative" else known
+    truth, absent = (torch.from_numpy(reader.known(column)).float() for column in ("present", "absent"))
+    known = torch.ones_like(truth) if reader.index.unverified == "negative" else (truth + absent).clamp(max=1)
+    return truth, known
 
 
 class ClassifierTraining:
     """The stages of one classifier on one dataset."""
 
-    def __init__(self, model: Classifier, dataset: Dataset, loss: str, batch: int, seed: int) -> None:
+    def __init__(self, model: Classifier, dataset: Output, loss: str, batch: int, seed: int) -> None:
         self.model, self.loss, self.batch, self.seed = model, loss, batch, seed
-        count, unverified = len(dataset.classes), dataset.index["unverified"]
-        self.train, self.tune = (list(dataset.samples(split)) for split in ("train", "tune"))
-        self.truth, self.known = targets(self.train, count, unverified)
-        self.tune_truth, self.tune_known = targets(self.tune, count, unverified)
+        self.train, self.tune = ShardReader(dataset, "train"), ShardReader(dataset, "tune")
+        self.ids = self.train.table["id"].to_list()
+        self.truth, self.known = targets(self.train)
+        self.tune_truth, self.tune_known = targets(self.tune)
         self._features: dict[str, Tensor] = {}
 
     def encode_once(self, progress: Callable[[int], None]) -> None:
         """The frozen encoder's features of every photo: a stage that only trains the head needs no more."""
         self._features = {"train": self._encode(self.train, progress), "tune": self._encode(self.tune, progress)}
 
-    @torch.inference_mode()
-    def _encode(self, samples: Sequence[Sample], progress: Callable[[int], None]) -> Tensor:
+    @torch.no_grad()
+    def _encode(self, reader: ShardReader, progress: Callable[[int], None]) -> Tensor:
         self.model.eval()
-        features = torch.empty(len(samples), self.model.encoder.features)
-        plan = plan_batches(samples, self.batch, seed=None)
-        for places, photos in zip(plan, ahead(lambda places: photos_of(samples, places), plan), strict=True):
-            features[places] = self.model.encode(photos)
-            progress(len(places))
-        return features.clone()
+        features = torch.empty(len(reader), self.model.encoder.features)
+        plan = plan_batches(reader.bins, self.batch)
+        for rows, samples in zip(plan, read_batches(reader, plan), strict=True):
+            features[torch.from_numpy(rows)] = self.model.encode(photos_of(samples))
+            progress(len(rows))
+        return features
 
     def frozen_stage(self, epochs: int, rate: float) -> Stage:
         """The head alone, on the encoder's features."""
@@ -60,8 +59,8 @@ class ClassifierTraining:
             order = list(range(len(self.train)))
             random.Random(f"{self.seed} frozen {epoch}").shuffle(order)
             for first in range(start * self.batch, len(order), self.batch):
-                places = order[first : first + self.batch]
-                yield self._step(places, lambda places=places: self.model.head(self._features["train"][places]))
+                rows = order[first : first + self.batch]
+                yield self._step(rows, self._on_features(rows))
 
         count = -(-len(self.train) // self.batch)
         groups = [{"params": list(self.model.head.parameters()), "lr": rate}]
@@ -71,16 +70,22 @@ class ClassifierTraining:
         """The whole network, on photos turned a little at random."""
 
         def steps(epoch: int, start: int) -> Iterator[Step]:
-            plan = plan_batches(self.train, self.batch, seed=self.seed * 1000 + epoch)[start:]
-            for places, photos in zip(plan, ahead(lambda places: self._varied(places, epoch), plan), strict=True):
-                yield self._step(places, lambda photos=photos: self.model(photos))
+            plan = plan_batches(self.train.bins, self.batch, seed=self.seed * 1000 + epoch)[start:]
+            for rows, samples in zip(plan, read_batches(self.train, plan), strict=True):
+                yield self._step(rows.tolist(), self._on_photos(samples, epoch))
 
-        count = len(plan_batches(self.train, self.batch, seed=None))
+        count = len(plan_batches(self.train.bins, self.batch))
         groups = [
             {"params": list(self.model.encoder.parameters()), "lr": encoder_rate},
             {"params": list(self.model.head.parameters()), "lr": rate},
         ]
         return Stage("unfrozen", epochs, count, groups, steps, self._everything)
+
+    def _on_features(self, rows: list[int]) -> Callable[[], Tensor]:
+        return lambda: self.model.head(self._features["train"][rows])
+
+    def _on_photos(self, samples: list[Sample], epoch: int) -> Callable[[], Tensor]:
+        return lambda: self.model(self._varied(samples, epoch))
 
     def _only_the_head(self) -> None:
         self.model.requires_grad_(False).eval()
@@ -90,18 +95,18 @@ class ClassifierTraining:
         self._features = {}
         self.model.requires_grad_(True).train()
 
-    def _step(self, places: list[int], logits: Callable[[], Tensor]) -> Step:
+    def _step(self, rows: list[int], logits: Callable[[], Tensor]) -> Step:
         def loss() -> Tensor:
-            return classifier_loss(self.loss, logits(), self.truth[places], self.known[places])
+            return classifier_loss(self.loss, logits(), self.truth[rows], self.known[rows])
 
-        return Step([self.train[place].id for place in places], loss)
+        return Step([self.ids[row] for row in rows], loss)
 
-    def _varied(self, places: list[int], epoch: int) -> Tensor:
+    def _varied(self, samples: Sequence[Sample], epoch: int) -> Tensor:
         """A batch, each photo mirrored half of the time and cut by up to a fifth; drawn from seed, epoch and id."""
-        photos = photos_of(self.train, places)
+        photos = photos_of(samples)
         height, width = photos.shape[-2:]
-        for row, place in enumerate(places):
-            draw = random.Random(f"{self.seed} {epoch} {self.train[place].id}")
+        for row, sample in enumerate(samples):
+            draw = random.Random(f"{self.seed} {epoch} {sample.id}")
             if draw.random() < 0.5:
                 photos[row] = functional.horizontal_flip(photos[row])
             high, wide = (round(side * draw.uniform(0.8, 1)) for side in (height, width))
@@ -109,7 +114,7 @@ class ClassifierTraining:
             photos[row] = functional.resized_crop(photos[row], top, left, high, wide, [height, width])
         return photos
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def tune_probabilities(self, activation: str) -> Tensor:
         """What the model says of the `tune` photos, (N, classes)."""
         self.model.eval()
@@ -117,9 +122,9 @@ class ClassifierTraining:
             logits = self.model.head(self._features["tune"])
         else:
             logits = torch.empty_like(self.tune_truth)
-            plan = plan_batches(self.tune, self.batch, seed=None)
-            for places, photos in zip(plan, ahead(lambda places: photos_of(self.tune, places), plan), strict=True):
-                logits[places] = self.model(photos)
+            plan = plan_batches(self.tune.bins, self.batch)
+            for rows, samples in zip(plan, read_batches(self.tune, plan), strict=True):
+                logits[torch.from_numpy(rows)] = self.model(photos_of(samples))
         return logits.softmax(1) if activation == "softmax" else logits.sigmoid()
 
     def scores(self, activation: str) -> dict[str, float]:

@@ -1,0 +1,86 @@
+"""The quality page of a snapshot: the verdict in a sentence, then what was found, checked and set apart."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from oi_tasks.reports.page import number, plural, render, share
+
+SUITES = {
+    "photos": "Photos",
+    "image_labels": "Image labels",
+    "boxes": "Boxes",
+    "descriptions": "Descriptions",
+    "edges": "Hierarchy",
+    "across_tables": "Labels across all tables",
+    "unreadable": "Lines that could not be read",
+}
+TAGS = {"critical": "bad", "warning": "warn", "info": "info"}
+
+
+def quality_page(quality: Mapping[str, Any]) -> str:
+    """The page of what `quality.json` says, as self-contained HTML."""
+    counts = {level: sum(one["severity"] == level for one in quality["findings"]) for level in TAGS}
+    suites: dict[str, list[dict[str, Any]]] = {}
+    for expectation in quality["expectations"]:
+        shown = {**expectation, "observed": observed(expectation), "on": subject(expectation)}
+        suites.setdefault(expectation["suite"], []).append(shown)
+    return render(
+        "quality.html.j2",
+        quality=quality,
+        sentence=sentence(quality),
+        counts=counts,
+        suites=suites,
+        titles=SUITES,
+        tags=TAGS,
+        held=sum(one["success"] for one in quality["expectations"]),
+        tables={name: rows for name, rows in quality["rows"].items() if rows["in"] or name != "unreadable"},
+        columns=columns,
+    )
+
+
+def sentence(quality: Mapping[str, Any]) -> str:
+    """The verdict in a sentence or two."""
+    if quality["verdict"] != "pass":
+        return "The data may not go on: " + "; ".join(reason["text"] for reason in quality["reasons"]) + "."
+    apart = sum(rows["set_apart"] for rows in quality["rows"].values())
+    total = sum(rows["in"] for rows in quality["rows"].values())
+    if not apart:
+        return f"The data may go on: all {plural(total, 'row')} keep the rules, and nothing was set apart."
+    shares, limit = quality["quarantined"], quality["parameters"]["max_quarantined"]
+    return (
+        f"The data may go on: {total - apart:,} of {plural(total, 'row')} keep the rules."
+        f" The other {apart:,} were set apart: {share(shares['rows'])} of the annotation and"
+        f" {share(shares['photos'])} of the photos, where {share(limit)} is the limit."
+    )
+
+
+def observed(expectation: Mapping[str, Any]) -> str:
+    """What an expectation saw, in words."""
+    if expectation["status"] == "skipped":
+        return "not checked: the table cannot be read"
+    if expectation["status"] == "raised":
+        return f"could not be checked: {expectation['error']}"
+    if expectation["checked"] is None:
+        return f"{number(expectation['observed'])} found"
+    if not expectation["failing"]:
+        return f"none of {plural(expectation['checked'], 'row')} broke it"
+    return (
+        f"{expectation['failing']:,} of {plural(expectation['checked'], 'row')} broke it,"
+        f" {share(expectation['share_failing'])}"
+    )
+
+
+def subject(expectation: Mapping[str, Any]) -> str:
+    """The columns that an expectation is on."""
+    kwargs = expectation["kwargs"]
+    named = [kwargs.get(name) for name in ("column", "column_A", "column_B")]
+    return ", ".join(str(name) for name in named if name)
+
+
+def columns(examples: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The columns that any of the examples has a value in, in order."""
+    return [
+        name
+        for name in dict.fromkeys(name for row in examples for name in row)
+        if any(row.get(name) is not None for row in examples)
+    ]
