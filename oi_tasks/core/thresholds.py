@@ -1,62 +1,85 @@
-"""Thresholds: from which probability on a class is said to be there, chosen on the `tune` split."""
+"""Thresholds of probabilities, one a class, chosen on the tune photos; and the scores that they reach there."""
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
-Floats = npt.NDArray[np.floating]
-Bools = npt.NDArray[np.bool_]
-GRID = np.linspace(0.05, 0.95, 19)  # thresholds tried for masks
+FEW = 20  # positives; a class with fewer takes the threshold of all classes together
+BINS = 200  # steps of the thresholds of masks
 
 
-def best_f1_thresholds(probabilities: Floats, truth: Bools, known: Bools, otherwise: float = 0.5) -> list[float]:
-    """Per class the threshold of largest F1 over the photos where the class is known; all arrays are (N, C).
+def best_f1_threshold(probabilities: NDArray[np.float32], present: NDArray[np.bool_]) -> float:
+    """The threshold with the largest F1 over N examples; halfway between the two probabilities that it parts.
 
-    The threshold lies half-way between the last probability said yes to and the next; `otherwise` where no photo is
-    known to show the class.
+    0.5 when nothing is present.
     """
-    found = []
-    for column in range(probabilities.shape[1]):
-        seen = known[:, column]
-        score, true = probabilities[seen, column], truth[seen, column]
-        if not true.any():
-            found.append(otherwise)
-            continue
-        order = np.argsort(-score, kind="stable")
-        score, true = score[order], true[order]
-        hits = np.cumsum(true)
-        f1 = 2 * hits / (np.arange(1, len(true) + 1) + true.sum())
-        f1[:-1][score[:-1] == score[1:]] = -1  # equal probabilities stand or fall together
-        last = int(np.argmax(f1))
-        below = score[last + 1] if last + 1 < len(score) else 0.0
-        found.append(float((score[last] + below) / 2))
-    return found
+    if not present.any():
+        return 0.5
+    order = np.argsort(-probabilities, kind="stable")
+    ordered, hits = probabilities[order].astype(np.float64), np.cumsum(present[order])
+    f1 = 2 * hits / (np.arange(1, len(ordered) + 1) + present.sum())
+    f1[:-1][ordered[:-1] == ordered[1:]] = -1  # no threshold parts equal probabilities
+    best = int(np.argmax(f1))
+    below = ordered[best + 1] if best + 1 < len(ordered) else 0.0
+    return float((ordered[best] + below) / 2)
 
 
-def counts_by_threshold(probabilities: Floats, truth: Bools, known: Bools) -> npt.NDArray[np.int64]:
-    """Cells in both, and in either, for each threshold of the grid and class: (len(GRID), C, 2), summed over photos.
+def f1_thresholds(
+    probabilities: NDArray[np.float32], present: NDArray[np.bool_], known: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """(C,) thresholds from probabilities, targets and what is known, each (N, C)."""
+    together = best_f1_threshold(probabilities[known], present[known])
+    thresholds = np.full(probabilities.shape[1], together)
+    for index in range(len(thresholds)):
+        rows = known[:, index]
+        if (present[rows, index]).sum() >= FEW:
+            thresholds[index] = best_f1_threshold(probabilities[rows, index], present[rows, index])
+    return thresholds
 
-    `probabilities`, `truth` and `known` are (B, C, h, w); unknown cells do not count.
+
+def f1_by_class(
+    predicted: NDArray[np.bool_], present: NDArray[np.bool_], known: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """(C,) F1 over what is known, NaN for a class that is present nowhere."""
+    hits = (predicted & present & known).sum(0)
+    named, there = (predicted & known).sum(0), (present & known).sum(0)
+    return np.where(there > 0, 2 * hits / np.maximum(named + there, 1), np.nan)
+
+
+class MaskCounts:
+    """Cells of masks by probability, summed over photos: intersection over union at any threshold, without keeping
+    a mask.
     """
-    counts = np.zeros((len(GRID), probabilities.shape[1], 2), dtype=np.int64)
-    axes = (0, 2, 3)
-    for place, threshold in enumerate(GRID):
-        guess = (probabilities >= threshold) & known
-        counts[place, :, 0] = (guess & truth).sum(axis=axes)
-        counts[place, :, 1] = (guess | (truth & known)).sum(axis=axes)
-    return counts
+
+    def __init__(self, classes: int) -> None:
+        self.inside = np.zeros((classes, BINS), dtype=np.int64)
+        self.outside = np.zeros((classes, BINS), dtype=np.int64)
+
+    def add(self, probabilities: NDArray[np.float32], targets: NDArray[np.bool_], known: NDArray[np.bool_]) -> None:
+        """Count a batch: probabilities and targets (B, K, h, w), known (B, K)."""
+        bins = np.minimum((probabilities * BINS).astype(np.int64), BINS - 1)
+        for index in range(len(self.inside)):
+            rows = known[:, index]
+            for counts, cells in ((self.inside, targets[rows, index]), (self.outside, ~targets[rows, index])):
+                counts[index] += np.bincount(bins[rows, index][cells], minlength=BINS)
+
+    def iou(self) -> NDArray[np.float64]:
+        """(K, BINS) intersection over union at the thresholds 0, 1/BINS, 2/BINS, …; NaN for a class in no photo."""
+        return _iou(self.inside, self.outside)
+
+    def best(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(K,) thresholds with the largest intersection over union, and what they reach.
+
+        A class in no tune photo takes the threshold of all classes together, and NaN.
+        """
+        together = _iou(self.inside.sum(0, keepdims=True), self.outside.sum(0, keepdims=True))
+        fallback = BINS // 2 if np.isnan(together).any() else int(together.argmax())
+        curves = self.iou()
+        chosen = [fallback if np.isnan(curve).any() else int(curve.argmax()) for curve in curves]
+        return np.array(chosen) / BINS, curves[np.arange(len(curves)), chosen]
 
 
-def best_iou(counts: npt.NDArray[np.int64]) -> tuple[list[float], list[float]]:
-    """Per class the threshold of largest IoU, and that IoU; a class without a cell gets 0.5 and NaN."""
-    with np.errstate(invalid="ignore"):
-        iou = np.where(counts[..., 1] > 0, counts[..., 0] / np.maximum(counts[..., 1], 1), np.nan)
-    thresholds, values = [], []
-    for column in range(iou.shape[1]):
-        if np.isnan(iou[:, column]).all() or not counts[:, column, 0].any():
-            thresholds.append(0.5)
-            values.append(float("nan") if not counts[:, column, 1].any() else 0.0)
-            continue
-        place = int(np.nanargmax(iou[:, column]))
-        thresholds.append(float(GRID[place]))
-        values.append(float(iou[place, column]))
-    return thresholds, values
+def _iou(inside: NDArray[np.int64], outside: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Intersection over union at each threshold, from counts by probability (K, BINS)."""
+    there = inside.sum(1, keepdims=True)
+    hits, wrong = (np.cumsum(counts[:, ::-1], axis=1)[:, ::-1] for counts in (inside, outside))
+    return np.where(there > 0, hits / np.maximum(there + wrong, 1), np.nan)

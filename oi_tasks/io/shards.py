@@ -7,10 +7,10 @@ members for all samples at once, and where each photo's bytes lie, so that a rea
 import io
 import json
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -120,56 +120,74 @@ class ShardReader:
         self.table = pl.read_parquet(dataset.local(SAMPLES)).filter(
             pl.col("split") == split, pl.col("bin").is_in(wanted)
         )
+        names = self.table["shard"].unique().sort().to_list()
+        with ThreadPoolExecutor(THREADS) as pool:
+            self._shards: dict[str, Path] = dict(zip(names, pool.map(dataset.local, names), strict=True))
 
     def __len__(self) -> int:
         return self.table.height
 
     def select(self, rows: NDArray[np.int64]) -> "ShardReader":
         """The same reader over some of its rows, in that order."""
-        chosen = object.__new__(ShardReader)
-        chosen.dataset, chosen.split, chosen.index = self.dataset, self.split, self.index
+        chosen = copy(self)
         chosen.table = self.table[rows]
         return chosen
 
-    @cached_property
+    @property
     def bins(self) -> NDArray[np.str_]:
         """(N,) the bin of each sample."""
         return self.table["bin"].to_numpy().astype(str)
 
     def known(self, column: Literal["present", "absent"]) -> NDArray[np.bool_]:
         """(N, C) whether each class is present, or verified absent, in each sample."""
-        pairs = self.table.select(column).with_row_index().explode(column).drop_nulls()
+        return self._flags(self.table.select(pl.col(column)))
+
+    def boxed(self) -> NDArray[np.bool_]:
+        """(N, C) whether each class has a box in each sample."""
+        return self._flags(self.table.select(pl.col("boxes").list.eval(pl.element().struct.field("class"))))
+
+    def _flags(self, classes: pl.DataFrame) -> NDArray[np.bool_]:
+        """(N, C) flags from one column of lists of class indexes."""
+        pairs = classes.to_series().rename("class").to_frame().with_row_index().explode("class").drop_nulls()
         flags = np.zeros((len(self), len(self.index.classes)), dtype=np.bool_)
-        flags[pairs["index"].to_numpy(), pairs[column].to_numpy()] = True
+        flags[pairs["index"].to_numpy(), pairs["class"].to_numpy()] = True
         return flags
 
-    @cached_property
-    def _shards(self) -> dict[str, Path]:
-        """The shards as local files, each checked against its sha256."""
-        names = self.table["shard"].unique().sort().to_list()
-        with ThreadPoolExecutor(THREADS) as pool:
-            return dict(zip(names, pool.map(self.dataset.local, names), strict=True))
+    def ids(self, rows: NDArray[np.int64]) -> list[str]:
+        """The photos' ids."""
+        return self.table["id"][rows].to_list()
+
+    def canvas(self, row: int) -> tuple[int, int]:
+        """Width and height of a sample's photo, in pixels."""
+        return self.index.canvases[self.table["bin"][row]]
+
+    def boxes(self, row: int) -> list[dict[str, Any]]:
+        """The boxes of a sample, as in `Sample`."""
+        found: list[dict[str, Any]] = self.table["boxes"][row].to_list()
+        return found
 
     def jpeg(self, row: int) -> bytes:
-        """The encoded photo of one sample."""
+        """The encoded photo of a sample."""
         with self._shards[self.table["shard"][row]].open("rb") as file:
             file.seek(self.table["offset"][row])
             return file.read(self.table["size"][row])
 
+    def image(self, row: int) -> NDArray[np.uint8]:
+        """The photo of a sample: (H, W, 3), RGB."""
+        return np.asarray(Image.open(io.BytesIO(self.jpeg(row))))
+
     def sample(self, row: int) -> Sample:
         """One sample, its photo decoded."""
         facts = self.table.row(row, named=True)
-        image = np.asarray(Image.open(io.BytesIO(self.jpeg(row))))
-        names = ("present", "absent", "boxes", "width", "height")
-        return Sample(id=facts["id"], bin=facts["bin"], image=image, **{name: facts[name] for name in names})
+        names = ("id", "bin", "present", "absent", "boxes", "width", "height")
+        return Sample(image=self.image(row), **{name: facts[name] for name in names})
 
     def samples(self) -> Iterator[Sample]:
         """All samples in stored order, decoded ahead in threads."""
-        _ = self._shards
         return map_ahead(self.sample, range(len(self)), THREADS, AHEAD)
 
 
-def plan_batches(bins: NDArray[np.str_], size: int, seed: int | None = None) -> list[NDArray[np.int64]]:
+def plan_batches(bins: NDArray[np.str_], size: int, seed: Sequence[int] | None = None) -> list[NDArray[np.int64]]:
     """Batches as rows of a reader: each of one bin, every row once, sizes within a bin equal but for one.
 
     Without a seed rows keep their order and bins follow one another; a seed shuffles rows and batches. Smaller batches

@@ -1,34 +1,35 @@
-"""Train the classifier: the head on a frozen encoder first, then the whole network."""
+"""Train the classifier, and register it."""
 
-import json
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from pydantic import Field
+
+from oi_tasks.errors import BadInput
 from oi_tasks.io.outputs import Output
 from oi_tasks.jobs.base import Job, JobIO, JobResult, OutputId
 from oi_tasks.profile import Classifier as Recipe
-from oi_tasks.profile import Profile, Weights
+from oi_tasks.profile import Profile
 
 if TYPE_CHECKING:
-    from oi_tasks.io.shards import DatasetIndex
-    from oi_tasks.models.classifier import Classifier
-    from oi_tasks.training.classify import ClassifierTraining
+    from oi_tasks.models.saved import ModelMeta
+    from oi_tasks.training.classifier import ClassifierLearner
+    from oi_tasks.training.learner import Scores
 
-MODEL = "oi-classifier"
+REGISTERED = "oi-classifier"
 
 
 class TrainClassifier(Job):
-    """Train the classifier: the head on a frozen encoder first, then the whole network.
+    """Train the classifier: its head on a frozen encoder first, then all layers; thresholds are set on `tune`.
 
     Publishes `model.safetensors`, `model.json` and `curves.json`, and registers a version of `oi-classifier`.
     """
 
     resumable: ClassVar[bool] = True
-
-    dataset: OutputId
-    recipe: Recipe
+    dataset: OutputId = Field(description="id of the dataset (shards)")
+    recipe: Recipe = Field(default_factory=Recipe, description="backbone, weights, loss, stages and rates")
 
     class Result(JobResult):
-        """The registered version, its run, and the scores on the `tune` split."""
+        """The MLflow run, the registered version, and its scores on the tune photos."""
 
         mlflow_run: str
         model_version: int
@@ -40,71 +41,56 @@ class TrainClassifier(Job):
         return cls(**{"recipe": profile.classifier, **inputs})
 
     def still_good(self, io: JobIO, output: Output) -> bool:
-        """As long as the registry has the version."""
-        return io.tracking.version_exists(MODEL, output.result["model_version"])
+        """A model is reused while the registry still has its version."""
+        return io.tracking.version_exists(REGISTERED, output.result["model_version"])
 
     def run(self, io: JobIO) -> Result:
-        """Set up, fit, choose thresholds, register."""
-        import torch
+        """Set up, fit, validate, register."""
+        from oi_tasks.training.run import train_and_register
+        from oi_tasks.training.schedules import transfer_stages
 
-        from oi_tasks.io.shards import INDEX, DatasetIndex
-        from oi_tasks.training.classify import ClassifierTraining
-        from oi_tasks.training.loop import fit
-
+        epochs = self.recipe.epochs
+        stages = transfer_stages(epochs.frozen, epochs.unfrozen, self.recipe.rate, self.recipe.encoder_rate)
+        if not stages:
+            raise BadInput("no epoch is asked for", fix="set classifier.epochs in the profile")
         io.tracking.check()
-        torch.manual_seed(self.recipe.seed)
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        dataset = io.input("shards", self.dataset)
-        index = DatasetIndex.model_validate(dataset.read_json(INDEX))
-        model = self._model(io, len(index.classes))
-        recipe, epochs = self.recipe, self.recipe.epochs
-        training = ClassifierTraining(model, dataset, recipe.loss, recipe.batch, recipe.seed)
-        activation = "softmax" if recipe.loss == "softmax" else "sigmoid"
-        params = {"dataset": dataset.id, **recipe.model_dump(mode="json")}
-        with io.tracking.run(self.name, f"classifier {recipe.backbone}", {"dataset": dataset.id}, params) as run:
-            if epochs.frozen:
-                count = len(training.train) + len(training.tune)
-                with io.progress("encoding once", count) as progress:
-                    training.encode_once(progress.update)
-            stages = [
-                training.frozen_stage(epochs.frozen, recipe.rate),
-                training.unfrozen_stage(epochs.unfrozen, recipe.rate, recipe.encoder_rate),
-            ]
-            history = fit(io, model, stages, lambda: training.scores(activation), run, "photos")
-            (io.out / "curves.json").write_text(json.dumps(history, indent=1))
-            metrics = training.scores(activation)
-            self._save(io, training, model, index, activation)
-            run.log(metrics, len(history))
-            summary = f"{len(index.classes)} classes, {recipe.backbone}"
-            version = run.register(MODEL, io.out, summary=summary, tags={"dataset": dataset.id, "key": io.key})
-        return self.Result(mlflow_run=run.id, model_version=version, metrics=metrics)
+        learner = self._setup(io)
+        params = self.recipe.model_dump(mode="json")
+        done = train_and_register(
+            io, learner, stages, self.recipe.seed, REGISTERED, params, lambda scores: self._describe(learner, scores)
+        )
+        return self.Result(**done)
 
-    def _model(self, io: JobIO, classes: int) -> "Classifier":
-        from oi_tasks.models.backbones import load_imagenet
+    def _setup(self, io: JobIO) -> "ClassifierLearner":
+        """The untrained classifier with its photos. Raises BadInput when none is there to train on."""
+        from oi_tasks.io.shards import ShardReader
         from oi_tasks.models.classifier import Classifier
-        from oi_tasks.models.weights import load_into, obtain
+        from oi_tasks.models.weights import load_pretrained
+        from oi_tasks.training.classifier import ClassifierLearner
+        from oi_tasks.training.device import prepare
 
-        model = Classifier(self.recipe.backbone, classes)
-        if isinstance(self.recipe.weights, Weights):
-            path = obtain(self.recipe.weights, io.store, io.settings.cache)
-            load_into(model.encoder.net, path, self.recipe.weights.layout)
-        elif self.recipe.weights == "imagenet":
-            load_imagenet(model.encoder)
-        return model
+        device = prepare(self.recipe.seed)
+        dataset = io.input("shards", self.dataset)
+        train, tune = ShardReader(dataset, "train"), ShardReader(dataset, "tune")
+        if len(train) == 0:
+            raise BadInput("the dataset has no photo to train on", where=f"shards/{self.dataset}")
+        model = Classifier(self.recipe.backbone, len(train.index.classes), self.recipe.head)
+        load_pretrained(model.encoder, self.recipe.backbone, self.recipe.weights, io.store, io.scratch)
+        return ClassifierLearner(model, train, tune, self.recipe.batch, device, self.recipe.loss)
 
-    def _save(
-        self, io: JobIO, training: "ClassifierTraining", model: "Classifier", index: "DatasetIndex", activation: str
-    ) -> None:
-        from oi_tasks.models.saved import ModelMeta, save_model
+    def _describe(self, learner: "ClassifierLearner", scores: "Scores") -> "ModelMeta":
+        from oi_tasks.models.saved import ModelMeta
 
-        meta = ModelMeta(
+        index = learner.train.index
+        return ModelMeta(
             kind="classifier",
             backbone=self.recipe.backbone,
-            classes=tuple(found.label for found in index.classes),
-            names=tuple(found.name for found in index.classes),
-            thresholds=tuple(training.thresholds(activation)),
-            activation="softmax" if activation == "softmax" else "sigmoid",
+            head=self.recipe.head,
+            classes=tuple(entry.label for entry in index.classes),
+            names=tuple(entry.name for entry in index.classes),
+            thresholds=tuple(scores.thresholds),
             canvases=index.canvases,
+            loss=self.recipe.loss,
+            activation=learner.activation,
             dataset=self.dataset,
         )
-        save_model(io.out, model, meta)

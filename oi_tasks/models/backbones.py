@@ -1,63 +1,79 @@
-"""Encoders by their timm name; normalisation is part of the network, so that nobody forgets it."""
+"""Encoders: timm's convolutional backbones by name, with their own normalisation inside."""
 
-from typing import cast
+import difflib
 
 import timm
 import torch
 from torch import Tensor, nn
 
-from oi_tasks.errors import BadInput, Unreachable
+from oi_tasks.errors import BadInput
 
-STRIDES = (8, 16, 32)
+STRIDES = (8, 16, 32)  # of the maps that a segmentation decoder reads
 
 
-class Encoder(nn.Module):
-    """A backbone without its head. Takes photos in [0, 1], normalises them as the backbone was trained."""
+class Encoder(nn.Module):  # type: ignore[misc]
+    """A backbone without its head. Takes photos (B, 3, H, W) in [0, 1], H and W multiples of 32.
+
+    With `pyramid_only` the layers after the last map of `pyramid()` are left out.
+    """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, backbone: str, pyramid_only: bool = False) -> None:
         super().__init__()
-        if not timm.is_model(name):
-            near = ", ".join(timm.list_models(f"*{name[:6]}*")[:5]) or "see timm.list_models()"
-            raise BadInput(f"there is no backbone {name!r}", where="classifier.backbone", fix=f"such as {near}")
-        self.name = name
-        self.net = timm.create_model(name, pretrained=False, num_classes=0, global_pool="")
-        config = self.net.pretrained_cfg
-        self.register_buffer("mean", torch.tensor(config["mean"]).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(config["std"]).view(1, 3, 1, 1), persistent=False)
-        reductions = list(self.net.feature_info.reduction())
-        if not set(STRIDES) <= set(reductions):
-            raise BadInput(f"the backbone {name!r} has no features at strides {STRIDES}", where="classifier.backbone")
-        # Of several features at one stride the last is the deepest.
-        self._indices = [len(reductions) - 1 - reductions[::-1].index(stride) for stride in STRIDES]
-        self.pyramid_channels = tuple(self.net.feature_info.channels()[index] for index in self._indices)
-
-    @property
-    def features(self) -> int:
-        """Channels of the last features."""
-        return cast(int, self.net.num_features)
-
-    def _normalised(self, photos: Tensor) -> Tensor:
-        return (photos - self.mean) / self.std
+        self.backbone = _create(backbone)
+        config = self.backbone.pretrained_cfg
+        self.register_buffer("mean", torch.tensor(config["mean"]).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(config["std"]).view(1, 3, 1, 1))
+        strides = [level["reduction"] for level in self.backbone.feature_info]
+        if not set(STRIDES) <= set(strides):
+            raise _no_maps(backbone)
+        self._levels = [strides.index(stride) for stride in STRIDES]
+        self.pyramid_channels = [self.backbone.feature_info[level]["num_chs"] for level in self._levels]
+        if pyramid_only:
+            self.backbone.prune_intermediate_layers(self._levels, prune_norm=True, prune_head=True)
+        else:
+            self.channels = _channels(self.backbone, backbone)
 
     def forward(self, photos: Tensor) -> Tensor:
-        """(B, 3, H, W) in [0, 1] to the last features, (B, features, H/32, W/32)."""
-        return cast(Tensor, self.net.forward_features(self._normalised(photos)))
+        """The last feature maps, (B, `channels`, H/32, W/32)."""
+        maps: Tensor = self.backbone((photos - self.mean) / self.std)
+        return maps
 
     def pyramid(self, photos: Tensor) -> list[Tensor]:
-        """(B, 3, H, W) in [0, 1] to features at strides 8, 16 and 32."""
-        found = self.net.forward_intermediates(self._normalised(photos), indices=self._indices, intermediates_only=True)
-        return cast("list[Tensor]", found)
+        """Feature maps at strides 8, 16 and 32, with `pyramid_channels` channels."""
+        maps: list[Tensor] = self.backbone.forward_intermediates(
+            (photos - self.mean) / self.std, indices=self._levels, stop_early=True, intermediates_only=True
+        )
+        return maps
 
 
-def load_imagenet(encoder: Encoder) -> None:
-    """Fill an encoder with timm's own ImageNet weights. Raises Unreachable without its hub."""
+def _create(backbone: str) -> nn.Module:
+    """The model of that name, untrained and without a head. Raises BadInput for a name that is none."""
+    if not timm.is_model(backbone):
+        near = difflib.get_close_matches(backbone, timm.list_models(), n=3)
+        fix = f"did you mean {' or '.join(near)}?" if near else "timm.list_models() names them all"
+        raise BadInput(f"timm has no backbone {backbone!r}", fix=fix)
     try:
-        other = timm.create_model(encoder.name, pretrained=True, num_classes=0, global_pool="")
-    except Exception as error:
-        what = f"the ImageNet weights of {encoder.name} cannot be fetched: {type(error).__name__}"
-        fix = "without internet, name a file of weights in classifier.weights"
-        raise Unreachable(what, where="the model hub", fix=fix, code="weights_hub") from None
-    encoder.net.load_state_dict(other.state_dict())
+        return timm.create_model(backbone, pretrained=False, num_classes=0, global_pool="")
+    except (TypeError, ValueError, AssertionError):
+        raise _no_maps(backbone) from None
+
+
+def _channels(model: nn.Module, backbone: str) -> int:
+    """How many channels the last maps have: asked of the model itself, as timm's own numbers differ by family."""
+    model.eval()
+    try:
+        with torch.inference_mode():
+            shape = model(torch.zeros(1, 3, 64, 64)).shape
+    except (RuntimeError, AssertionError):
+        raise _no_maps(backbone) from None
+    if len(shape) != 4:
+        raise _no_maps(backbone)
+    return int(shape[1])
+
+
+def _no_maps(backbone: str) -> BadInput:
+    text = f"the backbone {backbone!r} does not give feature maps at strides 8, 16 and 32 for photos of any shape"
+    return BadInput(text, fix="choose a convolutional one: resnet, convnext, efficientnet, …")

@@ -28,7 +28,7 @@ class Pinned(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     parts: dict[str, int]
     dataset: str
-    class_map_sha256: str
+    classes_key: str
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Cascade:
         self.classifier, self.meta = classifier
         self.semseg, self.pinned = semseg, pinned
         place = {label: index for index, label in enumerate(self.meta.classes)}
-        self._places = {slug: [place[label] for label in meta.classes] for slug, (_, meta) in semseg.items()}
+        self.places = {slug: [place[label] for label in meta.classes] for slug, (_, meta) in semseg.items()}
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -118,7 +118,7 @@ class Cascade:
         masks: list[dict[str, NDArray[np.float32]]] = [{} for _ in places]
         thresholds = np.array(self.meta.thresholds)
         for slug, (model, _) in self.semseg.items():
-            named = (said[:, self._places[slug]] >= thresholds[self._places[slug]]).any(axis=1)
+            named = (said[:, self.places[slug]] >= thresholds[self.places[slug]]).any(axis=1)
             rows = [row for row, place in enumerate(places) if named[row] or slug in route.get(place, ())]
             if rows:
                 for row, mask in zip(rows, model(photos[rows]).sigmoid().numpy(), strict=True):
@@ -129,11 +129,10 @@ class Cascade:
         boxes: list[FoundBox] = []
         for slug, mask in masks.items():
             meta = self.semseg[slug][1]
-            for channel, place in enumerate(self._places[slug]):
-                if said[place] < self.meta.thresholds[place]:
-                    continue
-                for part in components(mask[channel], meta.thresholds[channel]):
-                    boxes.append(FoundBox(meta.classes[channel], part.box, part.score * float(said[place])))
+            for channel, place in enumerate(self.places[slug]):
+                if said[place] >= self.meta.thresholds[place]:
+                    parts = components(mask[channel], meta.thresholds[channel])
+                    boxes += [FoundBox(meta.classes[channel], part.box, part.score * float(said[place])) for part in parts]
         boxes.sort(key=lambda box: (-box.score, box.label, box.box))
         return PhotoPrediction(said, tuple(boxes), tuple(sorted(masks)), masks)
 

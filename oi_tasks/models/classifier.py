@@ -1,25 +1,39 @@
-"""The classifier: an encoder, adaptive pooling, and one linear layer."""
+"""The classifier: which classes are in a photo."""
 
-from typing import cast
+from collections.abc import Callable
 
-import torch
 from torch import Tensor, nn
 
 from oi_tasks.models.backbones import Encoder
 
+DROPOUT = 0.2
 
-class Classifier(nn.Module):
-    """Photos in [0, 1], (B, 3, H, W) of any aspect, to logits (B, classes)."""
 
-    def __init__(self, backbone: str, classes: int, dropout: float = 0.2) -> None:
+def adaptive_head(channels: int, classes: int) -> nn.Sequential:
+    """Average pooling over maps of any shape, dropout, one linear layer."""
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(DROPOUT), nn.Linear(channels, classes))
+
+
+HEADS: dict[str, Callable[[int, int], nn.Module]] = {"adaptive": adaptive_head}
+
+
+class Classifier(nn.Module):  # type: ignore[misc]
+    """Photos (B, 3, H, W) in [0, 1] → logits (B, C). H and W are multiples of 32, of any aspect."""
+
+    def __init__(self, backbone: str, classes: int, head: str = "adaptive") -> None:
         super().__init__()
         self.encoder = Encoder(backbone)
-        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.encoder.features, classes))
+        self.head = HEADS[head](self.encoder.channels, classes)
 
-    def encode(self, photos: Tensor) -> Tensor:
-        """Pooled features, (B, features): adaptive pooling makes the aspect bins agree."""
-        return torch.flatten(nn.functional.adaptive_avg_pool2d(self.encoder(photos), 1), 1)
+    def encode(self, photos: Tensor) -> tuple[Tensor, ...]:
+        """What the head reads: the last feature maps, (B, F, H/32, W/32)."""
+        return (self.encoder(photos),)
+
+    def decode(self, features: tuple[Tensor, ...]) -> Tensor:
+        """Logits (B, C) from the features of `encode`."""
+        logits: Tensor = self.head(*features)
+        return logits
 
     def forward(self, photos: Tensor) -> Tensor:
-        """Logits, (B, classes)."""
-        return cast(Tensor, self.head(self.encode(photos)))
+        """Logits (B, C)."""
+        return self.decode(self.encode(photos))

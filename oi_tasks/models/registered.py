@@ -32,7 +32,7 @@ class RegisteredModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
             self.cascade: Cascade | None = Cascade.load(folder)
             return
         model, meta = load_model(folder)
-        nothing = Pinned(parts={}, dataset=meta.dataset, class_map_sha256="")
+        nothing = Pinned(parts={}, dataset=meta.dataset, classes_key="")
         self.cascade = Cascade((model, meta), {}, nothing) if meta.kind == "classifier" else None
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:

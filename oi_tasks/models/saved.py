@@ -1,12 +1,14 @@
-"""A trained model as two files: `model.safetensors` and `model.json`, which says what the network is and answers."""
+"""A trained model as files: `model.safetensors` and `model.json`."""
 
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
 
+from oi_tasks.errors import BadInput
 from oi_tasks.models.classifier import Classifier
 from oi_tasks.models.semseg import Semseg
 
@@ -14,37 +16,46 @@ TENSORS, META = "model.safetensors", "model.json"
 
 
 class ModelMeta(BaseModel):
-    """What a trained model is: its network, its classes in the order of its outputs, and how to read them."""
+    """What a model is, and what is needed to use it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     kind: Literal["classifier", "semseg"]
     backbone: str
-    classes: tuple[str, ...]  # MIDs
+    head: str = "adaptive"
+    classes: tuple[str, ...]  # MIDs, one an output
     names: tuple[str, ...]
-    thresholds: tuple[float, ...]  # a class is said to be there from this probability on
-    activation: Literal["sigmoid", "softmax"] = "sigmoid"
+    thresholds: tuple[float, ...]  # of probabilities, one a class
     canvases: dict[str, tuple[int, int]]  # width and height in pixels, by aspect bin
-    cluster: str = ""
-    stride: int = 8
-    dataset: str = ""
+    cluster: str = ""  # slug, of a segmentation model
+    loss: str
+    activation: Literal["sigmoid", "softmax"]  # turns logits into probabilities
+    stride: int = 1  # photo pixels for each mask cell
+    dataset: str  # id of the dataset that it was trained on
 
 
-def save_model(folder: Path, model: nn.Module, meta: ModelMeta) -> None:
-    """Write a model's two files."""
+def save_model(folder: Path, model: Classifier | Semseg, meta: ModelMeta) -> None:
+    """Write a model below a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, folder / TENSORS)
     (folder / META).write_text(meta.model_dump_json(indent=1))
 
 
-def load_meta(folder: Path) -> ModelMeta:
-    """What the model in a folder is."""
-    return ModelMeta.model_validate_json((folder / META).read_text())
+def load_model(folder: Path) -> tuple[Classifier | Semseg, ModelMeta]:
+    """A model in evaluation mode, on the CPU, and its facts. Raises BadInput when a file is missing or damaged."""
+    try:
+        meta = ModelMeta.model_validate_json((folder / META).read_bytes())
+        model = make_model(meta)
+        model.load_state_dict(load_file(folder / TENSORS))
+    except FileNotFoundError as error:
+        raise BadInput(f"the model lacks {Path(error.filename or TENSORS).name}", where=str(folder)) from None
+    except (ValidationError, SafetensorError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise BadInput(f"the model's files are damaged: {reason}", where=str(folder)) from None
+    return model.to(memory_format=torch.channels_last).eval(), meta
 
 
-def load_model(folder: Path) -> tuple[nn.Module, ModelMeta]:
-    """The model in a folder, in eval mode, and what it is."""
-    meta = load_meta(folder)
-    network = Classifier if meta.kind == "classifier" else Semseg
-    model = network(meta.backbone, len(meta.classes))
-    model.load_state_dict(load_file(folder / TENSORS))
-    return model.eval(), meta
+def make_model(meta: ModelMeta) -> Classifier | Semseg:
+    """An untrained model of that kind and size."""
+    if meta.kind == "classifier":
+        return Classifier(meta.backbone, len(meta.classes), meta.head)
+    return Semseg(meta.backbone, len(meta.classes))

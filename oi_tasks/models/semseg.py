@@ -1,46 +1,55 @@
-"""Coarse segmentation: an encoder, and a light decoder with skips down to stride 8."""
+"""Coarse segmentation: where the classes of one cluster are."""
 
-from typing import cast
-
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from oi_tasks.models.backbones import Encoder
 
-WIDTH = 96  # channels of the decoder
+WIDTH = 64  # channels of the decoder
 
 
-class Decoder(nn.Module):
-    """Features at strides 8, 16 and 32 to logits at stride 8; a feature pyramid (Lin et al. 2017) with one output."""
+def _layer(channels: int, kernel: int) -> nn.Sequential:
+    """Convolution, normalisation, ReLU, at the same resolution."""
+    convolution = nn.Conv2d(channels, WIDTH, kernel, padding=kernel // 2, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(WIDTH), nn.ReLU(inplace=True))
 
-    def __init__(self, channels: tuple[int, ...], classes: int) -> None:
+
+class Decoder(nn.Module):  # type: ignore[misc]
+    """From maps at strides 8, 16, 32 to logits at stride 8: upsample, join the skip, convolve (as U-Net does)."""
+
+    def __init__(self, channels: list[int], classes: int) -> None:
         super().__init__()
-        self.lateral = nn.ModuleList(nn.Conv2d(count, WIDTH, 1) for count in channels)
-        # Group normalisation: batches are small, and a frozen encoder's statistics say nothing of them.
-        self.smooth = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(WIDTH, WIDTH, 3, padding=1), nn.GroupNorm(8, WIDTH), nn.ReLU()) for _ in channels
-        )
-        self.out = nn.Conv2d(WIDTH, classes, 1)
+        self.reduce = nn.ModuleList(_layer(count, kernel=1) for count in channels)
+        self.join = nn.ModuleList(_layer(2 * WIDTH, kernel=3) for _ in channels[:-1])
+        self.classify = nn.Conv2d(WIDTH, classes, 1)
 
-    def forward(self, pyramid: list[Tensor]) -> Tensor:
-        """Finest first. Returns logits, (B, classes, H/8, W/8)."""
-        merged: Tensor | None = None
-        for features, lateral, smooth in reversed(list(zip(pyramid, self.lateral, self.smooth, strict=True))):
-            here = lateral(features)
-            if merged is not None:
-                here = here + interpolate(merged, size=here.shape[-2:], mode="bilinear", align_corners=False)
-            merged = smooth(here)
-        return cast(Tensor, self.out(merged))
+    def forward(self, *pyramid: Tensor) -> Tensor:
+        """Logits (B, K, H/8, W/8); `pyramid` are the maps, finest first."""
+        *skips, maps = [reduce(level) for reduce, level in zip(self.reduce, pyramid, strict=True)]
+        for join, skip in zip(reversed(self.join), reversed(skips), strict=True):
+            maps = join(torch.cat([interpolate(maps, size=skip.shape[-2:], mode="nearest"), skip], dim=1))
+        logits: Tensor = self.classify(maps)
+        return logits
 
 
-class Semseg(nn.Module):
-    """Photos in [0, 1], (B, 3, H, W), to logits (B, classes, H/8, W/8), each class for itself."""
+class Semseg(nn.Module):  # type: ignore[misc]
+    """Photos (B, 3, H, W) in [0, 1] → logits (B, K, H/8, W/8), independent per class. H and W are multiples of 32."""
 
     def __init__(self, backbone: str, classes: int) -> None:
         super().__init__()
-        self.encoder = Encoder(backbone)
-        self.decoder = Decoder(self.encoder.pyramid_channels, classes)
+        self.encoder = Encoder(backbone, pyramid_only=True)
+        self.head = Decoder(self.encoder.pyramid_channels, classes)
+
+    def encode(self, photos: Tensor) -> tuple[Tensor, ...]:
+        """What the decoder reads: feature maps at strides 8, 16 and 32."""
+        return tuple(self.encoder.pyramid(photos))
+
+    def decode(self, features: tuple[Tensor, ...]) -> Tensor:
+        """Logits (B, K, H/8, W/8) from the features of `encode`."""
+        logits: Tensor = self.head(*features)
+        return logits
 
     def forward(self, photos: Tensor) -> Tensor:
-        """Logits at stride 8."""
-        return cast(Tensor, self.decoder(self.encoder.pyramid(photos)))
+        """Logits (B, K, H/8, W/8)."""
+        return self.decode(self.encode(photos))

@@ -8,6 +8,7 @@ from typing import Any
 
 import great_expectations as gx
 import polars as pl
+from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
 
 from oi_tasks.errors import BadInput
 from oi_tasks.quality import expectations  # noqa: F401  the types of our own expectations become known
@@ -26,7 +27,9 @@ class Engine:
     def __init__(self, parameters: Mapping[str, float]) -> None:
         self.parameters = dict(parameters)
         with quiet():
-            self._context = gx.get_context(mode="ephemeral")
+            nothing_written = InMemoryStoreBackendDefaults(init_temp_docs_sites=False)
+            config = DataContextConfig(store_backend_defaults=nothing_written)
+            self._context = gx.get_context(project_config=config, mode="ephemeral")
             self._context.variables.progress_bars = {"globally": False, "metric_calculations": False}
             self._source = self._context.data_sources.add_pandas("frames")
 
@@ -55,7 +58,9 @@ class SuiteRun:
             self._run_waiting()
 
     def outcomes(self) -> list[Outcome]:
-        """How each expectation came out on all that was fed, in the suite's order."""
+        """How each expectation came out on all that was fed, in the suite's order; skipped if nothing was."""
+        if not self._waiting and not self._ran:
+            return [Outcome(self.suite.name, tally.expectation, "skipped") for tally in self._tallies]
         if self._waiting and (any(part.height for part in self._waiting) or not self._ran):
             self._run_waiting()
         return [tally.outcome(self.suite.name, self._parameters) for tally in self._tallies]

@@ -160,13 +160,14 @@ class SnapshotInspection:
             self.tables["boxes"].take(pl.read_parquet(self._files[name]), derive).write_parquet(self._out / name)
 
     def _across(self, edges: pl.DataFrame, described: pl.DataFrame) -> None:
-        """Judge labels across the tables, and name those that the descriptions leave out by their MID."""
+        """Judge labels across the tables, if all can be read; name those that the descriptions leave out by their MID."""
         counts = {
             "boxes": pl.scan_parquet(self._out / "boxes" / "*.parquet"),
             "image_labels": pl.scan_parquet(self._out / "image_labels.parquet"),
         }
         labels = forms.label_table(edges, described, counts)
-        self.tables["across_tables"].feed(labels)
+        if not any(table.judged.faults for table in self.tables.values()):
+            self.tables["across_tables"].feed(labels)
         undescribed = labels.filter(pl.col("place") == "undescribed").select("LabelName", DisplayName="LabelName")
         descriptions = self.tables["descriptions"].judged
         descriptions.added += undescribed.height

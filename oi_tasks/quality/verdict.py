@@ -31,6 +31,6 @@ def reasons_against(quality: Mapping[str, Any], max_quarantined: float) -> tuple
     if not isinstance(share, (int, float)) or math.isnan(share):
         reasons.append(Reason(code="no_share", text="It is not known how much was set apart"))
     elif not share <= max_quarantined:
-        text = f"{share:.3%} of the rows or photos were set apart, more than {max_quarantined:.3%}"
+        text = f"{100 * share:.4g} % of the rows or photos were set apart, more than {100 * max_quarantined:.4g} %"
         reasons.append(Reason(code="too_much_set_apart", text=text))
     return tuple(reasons)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent / "templates"
 NOTHING = "\N{EN DASH}"
+PERCENT = "\N{NO-BREAK SPACE}%"
 
 
 def render(template: str, **context: Any) -> str:
@@ -37,10 +38,10 @@ def share(value: float | None) -> str:
         return NOTHING
     percent = 100 * value
     if 0 < percent < 0.001:
-        return "< 0.001 %"
+        return f"< 0.001{PERCENT}"
     if 99.999 < percent < 100:
-        return "> 99.999 %"
-    return f"{percent:.3f}".rstrip("0").rstrip(".") + " %"
+        return f"> 99.999{PERCENT}"
+    return f"{percent:.3f}".rstrip("0").rstrip(".") + PERCENT
 
 
 def plural(count: int, word: str, words: str = "") -> str:

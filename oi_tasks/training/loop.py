@@ -1,156 +1,127 @@
-"""The loop: stages of epochs, one state saved and restored as a whole, the same for every model."""
+"""The training loop: stages of epochs of steps, checkpointed after each epoch and when the job is told to stop."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
-
-import torch
-from torch import Tensor, nn
-from torch.optim import AdamW
-from torch.optim.lr_scheduler import OneCycleLR
+import math
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from oi_tasks.errors import OiError, Stopped
+from oi_tasks.io.progress import ProgressLine
 from oi_tasks.jobs.base import JobIO
+from oi_tasks.training.checkpoints import (
+    Progress,
+    TrainingState,
+    read_checkpoint,
+    restore_model,
+    restore_optimiser,
+)
+from oi_tasks.training.learner import Batch, Learner
+from oi_tasks.training.schedules import Stage, optimiser_of, schedule_of
 
-WEIGHT_DECAY = 0.01
-
-
-class Log(Protocol):
-    """Where numbers go while training runs."""
-
-    def log(self, metrics: dict[str, float], step: int) -> None:
-        """Numbers of one step."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """One batch: the ids of its photos, and a function that gives its loss."""
-
-    ids: Sequence[str]
-    loss: Callable[[], Tensor]
+if TYPE_CHECKING:
+    from oi_tasks.io.tracking import TrackedRun
 
 
-@dataclass(frozen=True)
-class Stage:
-    """Some epochs with one optimiser and a one-cycle rate (Smith 2018).
+def fit(io: JobIO, learner: Learner, stages: Sequence[Stage], seed: int, run: "TrackedRun") -> list[dict[str, Any]]:
+    """Train through all stages, from the job's checkpoint if there is one. Returns the figures of each epoch.
 
-    `groups` are AdamW's parameter groups, each with its highest rate under `lr`; `steps(epoch, start)` gives the
-    epoch's batches from one on; `prepare` sets what trains and what stands still.
+    Raises Stopped once the state is saved after SIGTERM, and OiError when the loss is no number.
     """
-
-    name: str
-    epochs: int
-    steps_per_epoch: int
-    groups: list[dict[str, Any]]
-    steps: Callable[[int, int], Iterator[Step]]
-    prepare: Callable[[], None]
-
-
-@dataclass
-class State:
-    """Where training stands. `history` holds a row for each epoch done."""
-
-    stage: int = 0
-    epoch: int = 0
-    step: int = 0
-    total: float = 0.0
-    history: list[dict[str, Any]] = field(default_factory=list)
-
-
-def fit(
-    io: JobIO, model: nn.Module, stages: Sequence[Stage], validate: Callable[[], dict[str, float]], log: Log, unit: str
-) -> list[dict[str, Any]]:
-    """Train through all stages. Returns the history: a row an epoch, with loss, rate and what `validate` says.
-
-    A state kept by an earlier run of the same job is taken up where it stopped, and ends with the same weights. After
-    SIGTERM the state is saved and Stopped raised; it is also saved after each epoch. Raises OiError naming the photos
-    of a batch whose loss is not finite.
-    """
-    state, saved = _restore(io, model)
-    while state.stage < len(stages):
-        stage = stages[state.stage]
-        if stage.epochs and stage.steps_per_epoch:
-            stage.prepare()
-            optimiser = AdamW(stage.groups, weight_decay=WEIGHT_DECAY)
-            schedule = OneCycleLR(
-                optimiser, [group["lr"] for group in stage.groups], total_steps=stage.epochs * stage.steps_per_epoch
-            )
-            if saved is not None:
-                optimiser.load_state_dict(saved["optimiser"])
-                schedule.load_state_dict(saved["schedule"])
-                torch.set_rng_state(saved["rng"])
-                saved = None
-            _run_stage(io, model, stage, state, optimiser, schedule, validate, log, unit)
-        state.stage, state.epoch, state.step = state.stage + 1, 0, 0
-    return state.history
+    found = io.load_checkpoint()
+    saved = read_checkpoint(found) if found else None
+    progress = restore_model(saved, learner.model) if saved else Progress()
+    if saved:
+        io.log(f"{io.job.name}: goes on after {len(progress.history)} epochs and {progress.step} steps")
+        for done, figures in enumerate(progress.history):
+            run.log(_numbers(figures), done)
+    for number, stage in enumerate(stages):
+        if number < progress.stage or (number == progress.stage and progress.epoch == stage.epochs):
+            continue
+        if number > progress.stage:
+            progress.stage, progress.epoch = number, 0
+            saved = None
+        _enter(io, learner, stage)
+        optimiser = optimiser_of(learner.model, stage)
+        steps = len(learner.plan([seed, number, 0]))
+        schedule = schedule_of(optimiser, stage, steps * stage.epochs)
+        if saved:
+            restore_optimiser(saved, optimiser, schedule)
+        _run_stage(io, learner, stage, seed, run, TrainingState(learner.model, optimiser, schedule, progress))
+    return progress.history
 
 
-def _run_stage(
-    io: JobIO,
-    model: nn.Module,
-    stage: Stage,
-    state: State,
-    optimiser: AdamW,
-    schedule: OneCycleLR,
-    validate: Callable[[], dict[str, float]],
-    log: Log,
-    unit: str,
-) -> None:
-    while state.epoch < stage.epochs:
-        what = f"{io.job.name}: {stage.name} epoch {state.epoch + 1} of {stage.epochs}"
-        with io.progress(what, unit=unit) as progress:
-            stage.prepare()
-            for step in stage.steps(state.epoch, state.step):
-                state.total += _take(step, optimiser, schedule)
-                state.step += 1
-                progress.update(len(step.ids), f"loss {state.total / state.step:.4f}")
-                if io.stopping:
-                    _save(io, model, optimiser, schedule, state)
-                    raise Stopped(f"stopped in {what}, the state is saved", fix="run the same job again to go on")
-        row = {"stage": stage.name, "epoch": state.epoch + 1, "loss": state.total / max(state.step, 1)}
-        row |= {"rate": schedule.get_last_lr()[-1], **validate()}
-        state.history.append(row)
-        log.log({key: value for key, value in row.items() if isinstance(value, float)}, len(state.history))
-        io.log(", ".join(f"{key} {value:.4g}" for key, value in row.items() if isinstance(value, float)))
-        state.epoch, state.step, state.total = state.epoch + 1, 0, 0.0
-        _save(io, model, optimiser, schedule, state)
+def _enter(io: JobIO, learner: Learner, stage: Stage) -> None:
+    """Get the learner ready for a stage. Raises Stopped after SIGTERM: what is computed here is computed again."""
+    with io.progress(f"{io.job.name}, encoder") as line:
+
+        def alive(photos: int) -> None:
+            line.update(photos)
+            if io.stopping:
+                raise Stopped("stopped before an epoch began", fix="run it again to go on")
+
+        learner.enter(stage, alive)
 
 
-def _take(step: Step, optimiser: AdamW, schedule: OneCycleLR) -> float:
-    loss = step.loss()
-    if not torch.isfinite(loss):
-        shown = ", ".join(step.ids[:8]) + (" and more" if len(step.ids) > 8 else "")
-        raise OiError(
-            f"the loss is {loss.item()}, in the batch of {shown}", fix="lower the rate", code="loss_not_finite"
+def _run_stage(io: JobIO, learner: Learner, stage: Stage, seed: int, run: "TrackedRun", state: TrainingState) -> None:
+    """The epochs of a stage that are still to do."""
+    progress, size = state.progress, len(learner.train)
+    with io.progress(f"{io.job.name}, {stage.name}", (stage.epochs - progress.epoch) * size - progress.photos) as line:
+        while progress.epoch < stage.epochs:
+            started, before = time.monotonic(), progress.photos
+            _run_epoch(io, learner, [seed, progress.stage, progress.epoch], state, line)
+            speed = (size - before) / (time.monotonic() - started)
+            learner.mode(learning=False)
+            figures = {
+                "stage": stage.name,
+                "epoch": progress.epoch + 1,
+                "loss": progress.loss_sum / size,
+                "rate": state.schedule.get_last_lr()[0],
+                **{f"tune_{name}": value for name, value in learner.scores().metrics.items()},
+            }
+            run.log({**_numbers(figures), "photos_per_second": speed}, len(progress.history))
+            progress.history.append(figures)
+            progress.epoch, progress.step, progress.loss_sum, progress.photos = progress.epoch + 1, 0, 0.0, 0
+            _checkpoint(io, state)
+
+
+def _run_epoch(io: JobIO, learner: Learner, seed: list[int], state: TrainingState, line: ProgressLine) -> None:
+    """The steps of an epoch that are still to do."""
+    progress = state.progress
+    learner.mode(learning=True)
+    plan = learner.plan(seed)[progress.step :]
+    for batch in learner.learning_batches(plan, seed):
+        loss = _step(learner, batch, state)
+        progress.step += 1
+        progress.photos += len(batch)
+        progress.loss_sum += loss * len(batch)
+        line.update(
+            len(batch), f"epoch {progress.epoch + 1}, loss {loss:.4f}, rate {state.schedule.get_last_lr()[0]:.2e}"
         )
-    optimiser.zero_grad(set_to_none=True)
+        if io.stopping:
+            _checkpoint(io, state)
+            raise Stopped(f"stopped in epoch {progress.epoch + 1} with the state saved", fix="run it again to go on")
+
+
+def _step(learner: Learner, batch: Batch, state: TrainingState) -> float:
+    """Learn from one batch; returns its loss. Raises OiError when that is no number."""
+    loss = learner.loss(learner.logits(batch), batch)
+    value = float(loss.detach())
+    if not math.isfinite(value):
+        fix = "lower the learning rates, or look at these photos"
+        raise OiError(f"the loss of a batch is {value}: photos {', '.join(batch.ids)}", fix=fix, code="loss")
+    state.optimiser.zero_grad(set_to_none=True)
     loss.backward()
-    optimiser.step()
-    schedule.step()
-    return float(loss.detach())
+    state.optimiser.step()
+    state.schedule.step()
+    return value
 
 
-def _save(io: JobIO, model: nn.Module, optimiser: AdamW, schedule: OneCycleLR, state: State) -> None:
+def _checkpoint(io: JobIO, state: TrainingState) -> None:
     path = io.scratch / "state.pt"
-    torch.save(
-        {
-            "model": model.state_dict(),
-            "optimiser": optimiser.state_dict(),
-            "schedule": schedule.state_dict(),
-            "rng": torch.get_rng_state(),
-            "state": vars(state),
-        },
-        path,
-    )
+    state.save(path)
     io.save_checkpoint(path)
 
 
-def _restore(io: JobIO, model: nn.Module) -> tuple[State, dict[str, Any] | None]:
-    path = io.load_checkpoint()
-    if path is None:
-        return State(), None
-    saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    model.load_state_dict(saved["model"])
-    state = State(**saved["state"])
-    io.log(f"{io.job.name}: going on from stage {state.stage + 1}, epoch {state.epoch + 1}, step {state.step}")
-    return state, saved
+def _numbers(figures: dict[str, Any]) -> dict[str, float]:
+    """What MLflow plots."""
+    return {name: value for name, value in figures.items() if isinstance(value, (int, float))}

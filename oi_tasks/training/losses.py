@@ -1,34 +1,53 @@
-"""Losses, each with a mask: what is unknown of a photo does not count."""
+"""Losses that do not see what is unknown. `known` is True where a target was verified, and broadcasts to it."""
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from torchvision.ops import sigmoid_focal_loss
 
-
-def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """The mean of the values that count; 0 where none does."""
-    return (values * mask).sum() / mask.sum().clamp(min=1)
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+ALPHA, GAMMA = 0.25, 2.0  # of the focal loss, as in its paper
 
 
-def classifier_loss(kind: str, logits: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-    """`bce`, `focal` (Lin et al. 2017, gamma 2) or `softmax`; logits, target and mask are (B, classes).
+def bce(logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
+    """Mean binary cross entropy over what is known. Logits and targets (B, C, …)."""
+    return _known_mean(binary_cross_entropy_with_logits(logits, targets, reduction="none"), known)
 
-    Softmax shares a photo among its classes evenly and knows no unknown; photos without a class do not count.
+
+def focal(logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
+    """Mean focal loss over what is known (Lin et al. 2017, arXiv:1708.02002). Logits and targets (B, C)."""
+    return _known_mean(sigmoid_focal_loss(logits, targets, alpha=ALPHA, gamma=GAMMA, reduction="none"), known)
+
+
+def softmax(logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
+    """Cross entropy, for photos that show one class; a photo with several asks for equal shares of each.
+
+    Logits and targets (B, C). Classes compete, so `known` does not matter; photos without a class do not count.
     """
-    if kind == "softmax":
-        known = target.sum(1) > 0
-        shares = target[known] / target[known].sum(1, keepdim=True)
-        return cross_entropy(logits[known], shares) if known.any() else logits.sum() * 0
-    if kind == "focal":
-        return masked_mean(sigmoid_focal_loss(logits, target), mask) * logits.shape[1]
-    return masked_mean(binary_cross_entropy_with_logits(logits, target, reduction="none"), mask)
+    shown = targets.sum(1, keepdim=True)
+    losses = cross_entropy(logits, targets / shown.clamp(min=1), reduction="none")
+    return _known_mean(losses, shown.squeeze(1) > 0)
 
 
-def mask_loss(logits: Tensor, target: Tensor, known: Tensor) -> Tensor:
-    """Cross entropy plus soft Dice (Milletari et al. 2016) over the batch, per class; all are (B, classes, h, w)."""
-    entropy = masked_mean(binary_cross_entropy_with_logits(logits, target, reduction="none"), known)
-    guess, truth = torch.sigmoid(logits) * known, target * known
-    both = (guess * truth).sum(dim=(0, 2, 3))
-    dice = (2 * both + 1) / (guess.sum(dim=(0, 2, 3)) + truth.sum(dim=(0, 2, 3)) + 1)
-    return entropy + (1 - dice).mean()
+def bce_and_dice(logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
+    """Mean binary cross entropy, plus the soft Dice loss of each class that is in the batch.
+
+    Logits and targets (B, K, h, w), known (B, K, 1, 1). Dice: Milletari et al. 2016, arXiv:1606.04797, with sums over
+    the batch.
+    """
+    probabilities, over = torch.sigmoid(logits) * known, (0, 2, 3)
+    shared = (probabilities * targets).sum(over)
+    sizes = probabilities.sum(over) + (targets * known).sum(over)
+    shown = (targets * known).sum(over) > 0
+    return bce(logits, targets, known) + _known_mean(1 - 2 * shared / sizes.clamp(min=1e-6), shown)
+
+
+def _known_mean(values: Tensor, known: Tensor) -> Tensor:
+    """The mean over what is known; 0 when nothing is."""
+    weights = known.expand_as(values).to(values.dtype)
+    return (values * weights).sum() / weights.sum().clamp(min=1)
+
+
+LOSSES: dict[str, Loss] = {"bce": bce, "focal": focal, "softmax": softmax}

@@ -1,0 +1,32 @@
+"""Where training runs, and what makes it run the same again."""
+
+import os
+from pathlib import Path
+
+import torch
+
+CGROUP_LIMIT = Path("/sys/fs/cgroup/cpu.max")
+
+
+def prepare(seed: int) -> torch.device:
+    """Seed torch, use as many threads as there are cores, and choose the GPU if there is one.
+
+    On the CPU only deterministic algorithms are used: equal seeds and threads give equal weights, bit for bit.
+    """
+    torch.manual_seed(seed)
+    torch.set_num_threads(cores())
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # only costs time: no kernel here reads such memory
+    return torch.device("cpu")
+
+
+def cores() -> int:
+    """Cores of this process: in a pod its limit, which torch does not see and would start far too many threads."""
+    allowed = len(os.sched_getaffinity(0))
+    try:
+        quota, period = CGROUP_LIMIT.read_text().split()
+    except (OSError, ValueError):
+        return allowed
+    return allowed if quota == "max" else max(1, min(allowed, round(int(quota) / int(period))))

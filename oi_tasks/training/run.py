@@ -1,0 +1,44 @@
+"""One training run from its learner to a registered model: fit, validate, save, register."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from oi_tasks.models.saved import ModelMeta, save_model
+from oi_tasks.training.learner import Learner, Scores
+from oi_tasks.training.loop import fit
+from oi_tasks.training.schedules import Stage
+
+if TYPE_CHECKING:
+    from oi_tasks.jobs.base import JobIO
+
+
+def train_and_register(
+    io: "JobIO",
+    learner: Learner,
+    stages: Sequence[Stage],
+    seed: int,
+    registered: str,
+    params: Mapping[str, Any],
+    describe: Callable[[Scores], ModelMeta],
+) -> dict[str, Any]:
+    """Train, tracked by MLflow; write the model and `curves.json` below `io.out`; register a version of `registered`.
+
+    Returns `mlflow_run`, `model_version` and `metrics` (on the tune photos).
+    """
+    tags = {"dataset": learner.train.dataset.id, "job_key": io.key}
+    with io.tracking.run(io.job.name, f"{registered} {io.key[:8]}", tags, params) as run:
+        io.log(f"{io.job.name}: {len(learner.train)} photos to train on, {len(learner.tune)} to tune; {run.url}")
+        history = fit(io, learner, stages, seed, run)
+        learner.mode(learning=False)
+        scores = learner.scores()
+        save_model(io.out, learner.model, describe(scores))
+        said = ", ".join(f"{name} {value:.3f}" for name, value in scores.metrics.items() if "/" not in name)
+        summary = (
+            f"{len(learner.train)} photos, {len(history)} epochs; on the tune photos: {said or 'nothing to score'}"
+        )
+        version = run.register(registered, io.out, summary=summary, tags=tags)
+        (io.out / "curves.json").write_text(json.dumps(history, indent=1))
+        run.artifact(io.out / "curves.json")
+    io.log(f"{io.job.name}: {registered} version {version}: {summary}")
+    return {"mlflow_run": run.id, "model_version": version, "metrics": scores.metrics}

@@ -1,0 +1,208 @@
+"""Each kind of defect, planted alone into a release without a fault, is found alone."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.quality.conftest import ANIMAL, CAT, DOG, PHOTOS, ROOT, TREE, Frames, Judge, add, change, edges
+
+Plant = Callable[[Frames], pl.DataFrame]
+
+
+def found(quality: dict) -> dict[str, tuple[str, int]]:
+    return {finding["code"]: (finding["severity"], finding["count"]) for finding in quality["findings"]}
+
+
+def test_a_release_without_a_fault(frames: Frames, judge: Judge, tmp_path: Path) -> None:
+    quality = judge(frames)
+    assert found(quality) == {}
+    assert (quality["verdict"], quality["quarantined_share"], quality["set_apart"]) == ("pass", 0.0, [])
+    assert {one["status"] for one in quality["expectations"]} == {"passed"}
+    for name in ("photos", "image_labels", "descriptions", "edges"):
+        assert pl.read_parquet(tmp_path / "out" / f"{name}.parquet").equals(frames[name]), name
+    assert pl.read_parquet(tmp_path / "out" / "boxes" / "*.parquet").equals(frames["boxes"])
+    assert pl.read_parquet(tmp_path / "out" / "quarantine.parquet").height == 0
+
+
+BOXES: dict[str, tuple[Plant, str]] = {
+    "flipped": (lambda frames: change(frames["boxes"], 3, XMin=0.4, XMax=0.1), "box_without_width"),
+    "no width": (lambda frames: change(frames["boxes"], 3, XMin=0.4), "box_without_width"),
+    "no height": (lambda frames: change(frames["boxes"], 3, YMin=0.9), "box_without_height"),
+    "beyond the photo": (lambda frames: change(frames["boxes"], 3, XMax=1.01), "box_outside"),
+    "before the photo": (lambda frames: change(frames["boxes"], 3, YMin=-0.01), "box_outside"),
+    "nan": (lambda frames: change(frames["boxes"], 3, XMin=float("nan")), "box_incomplete"),
+    "nothing": (lambda frames: change(frames["boxes"], 3, YMax=None), "box_incomplete"),
+    "unknown label": (lambda frames: change(frames["boxes"], 3, LabelName="/m/0zzzz0"), "label_unknown"),
+    "no such photo": (lambda frames: change(frames["boxes"], 3, ImageID="3" * 16), "photo_absent"),
+    "twice": (lambda frames: add(frames["boxes"]), "row_repeated"),
+}
+
+
+@pytest.mark.parametrize("name", BOXES)
+def test_a_bad_box_is_set_apart(name: str, frames: Frames, judge: Judge, tmp_path: Path) -> None:
+    plant, code = BOXES[name]
+    frames["boxes"] = plant(frames)
+    quality = judge(frames)
+    assert found(quality) == {code: ("warning", 1)}
+    assert quality["rows"]["boxes"]["set_apart"] == 1
+    assert [(group["table"], group["reason"], group["count"]) for group in quality["set_apart"]] == [("boxes", code, 1)]
+    apart = pl.read_parquet(tmp_path / "out" / "quarantine.parquet").rows(named=True)
+    assert [(row["table"], row["reason"]) for row in apart] == [("boxes", code)]
+    clean = pl.read_parquet(tmp_path / "out" / "boxes" / "*.parquet")
+    assert clean.height == frames["boxes"].height - 1
+    assert quality["findings"][0]["examples"][0]["ImageID"] == apart[0]["ImageID"]
+
+
+KEPT: dict[str, tuple[str, Plant, str, str, int]] = {
+    "flag": ("boxes", lambda frames: change(frames["boxes"], 3, IsGroupOf=7), "flag_unknown", "warning", 1),
+    "box confidence": ("boxes", lambda frames: change(frames["boxes"], 3, Confidence=2.0), "box_confidence", "info", 1),
+    "denied": ("boxes", lambda frames: change(frames["boxes"], 3, LabelName=DOG), "box_denied", "warning", 1),
+    "contradicted": (
+        "image_labels",
+        lambda frames: add(frames["image_labels"], LabelName=DOG, Source="crowdsource"),
+        "label_contradicted",
+        "warning",
+        2,
+    ),
+    "same photo": ("photos", lambda frames: change(frames["photos"], 1, sha256=f"{0:064x}"), "photo_twice", "warning", 2),
+    "tiny photo": ("photos", lambda frames: change(frames["photos"], 1, height=31), "photo_tiny", "warning", 1),
+    "same name": ("descriptions", lambda frames: change(frames["descriptions"], 3, DisplayName="Cat"), "name_twice", "warning", 2),
+    "empty name": ("descriptions", lambda frames: change(frames["descriptions"], 3, DisplayName=" "), "name_empty", "warning", 1),
+    "not described": ("descriptions", lambda frames: frames["descriptions"].head(3), "label_undescribed", "warning", 1),
+    "unused": (
+        "descriptions",
+        lambda frames: add(frames["descriptions"], LabelName="/m/bird", DisplayName="Bird"),
+        "description_unused",
+        "warning",
+        1,
+    ),
+    "outside": ("edges", lambda frames: frames["edges"].head(2), "label_outside", "warning", 1),
+    "unknown kind": ("edges", lambda _: edges(*TREE[:2], ("Sibling", CAT, DOG)), "edge_kind", "critical", 1),
+    "cycle": ("edges", lambda _: edges(*TREE, ("Part", CAT, ANIMAL)), "hierarchy_cycle", "critical", 1),
+    "two kinds": ("edges", lambda _: edges(*TREE, ("Part", ANIMAL, CAT)), "edge_two_kinds", "warning", 1),
+    "two places": ("edges", lambda _: edges(*TREE, ("Subcategory", ROOT, DOG)), "label_in_several_places", "info", 1),
+}
+ALSO = {"cycle": "label_in_several_places", "two kinds": "label_in_several_places"}
+"""A label with two parents stands in two places, whatever is wrong with them."""
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_what_is_found_and_kept(name: str, frames: Frames, judge: Judge) -> None:
+    table, plant, code, severity, count = KEPT[name]
+    frames[table] = plant(frames)
+    quality = judge(frames)
+    findings = found(quality)
+    findings.pop(ALSO.get(name, ""), None)
+    assert findings == {code: (severity, count)}
+    assert quality["set_apart"] == []
+    assert quality["verdict"] == ("fail" if severity == "critical" else "pass")
+    assert quality["findings"][0]["examples"], "a finding shows what was found"
+    assert quality["findings"][0]["why"]
+    assert quality["findings"][0]["do"]
+
+
+def test_two_roots(frames: Frames, judge: Judge) -> None:
+    frames["edges"] = edges(*TREE, ("Subcategory", "/m/thing", "/m/car"))
+    frames["descriptions"] = add(frames["descriptions"], LabelName="/m/thing", DisplayName="Thing")
+    frames["descriptions"] = add(frames["descriptions"], LabelName="/m/car", DisplayName="Car")
+    quality = judge(frames)
+    assert found(quality) == {"hierarchy_roots": ("critical", 2)}
+    assert [example["root"] for example in quality["findings"][0]["examples"]] == [ROOT, "/m/thing"]
+
+
+def test_an_island_is_a_cycle_out_of_reach(frames: Frames, judge: Judge) -> None:
+    frames["edges"] = edges(*TREE, ("Part", "/m/thing", "/m/car"), ("Part", "/m/car", "/m/thing"))
+    frames["descriptions"] = add(frames["descriptions"], LabelName="/m/thing", DisplayName="Thing")
+    frames["descriptions"] = add(frames["descriptions"], LabelName="/m/car", DisplayName="Car")
+    assert found(judge(frames)) == {"hierarchy_cycle": ("critical", 1), "label_unreachable": ("warning", 2)}
+
+
+def test_an_undescribed_label_keeps_its_mid_as_its_name(frames: Frames, judge: Judge, tmp_path: Path) -> None:
+    frames["descriptions"] = frames["descriptions"].head(3)
+    quality = judge(frames)
+    described = dict(pl.read_parquet(tmp_path / "out" / "descriptions.parquet").iter_rows())
+    assert described == {ROOT: "Entity", ANIMAL: "Animal", CAT: "Cat", DOG: DOG}
+    assert quality["rows"]["descriptions"] == {"in": 3, "added": 1, "out": 4, "set_apart": 0}
+
+
+def test_a_bad_photo_takes_its_rows_with_it(frames: Frames, judge: Judge, tmp_path: Path) -> None:
+    frames["photos"] = change(frames["photos"], 5, reason="truncated")
+    quality = judge(frames)
+    assert found(quality) == {"photo_unusable": ("warning", 4)}
+    assert quality["findings"][0]["tables"] == {"photos": 1, "image_labels": 2, "boxes": 1}
+    apart = pl.read_parquet(tmp_path / "out" / "quarantine.parquet")
+    assert set(apart["reason"]) == {"photo_truncated"}
+    assert set(apart["ImageID"]) == {PHOTOS[5]}
+    assert PHOTOS[5] not in set(pl.read_parquet(tmp_path / "out" / "photos.parquet")["ImageID"])
+    assert quality["quarantined"]["photos"] == pytest.approx(1 / 16)
+
+
+def test_other_tables_that_set_rows_apart(frames: Frames, judge: Judge) -> None:
+    frames["image_labels"] = change(frames["image_labels"], 0, Confidence=100.0)
+    frames["descriptions"] = add(frames["descriptions"], DisplayName="Everything")
+    frames["photos"] = add(frames["photos"], sha256=f"{99:064x}")
+    assert found(judge(frames)) == {
+        "confidence_outside": ("warning", 1),
+        "description_repeated": ("warning", 1),
+        "row_repeated": ("warning", 1),
+    }
+
+
+def test_ids_and_labels_in_another_form(frames: Frames, judge: Judge) -> None:
+    for table in ("photos", "boxes", "image_labels"):
+        frames[table] = frames[table].with_columns(pl.col("ImageID").replace({PHOTOS[2]: PHOTOS[2] + "_o"}))
+    for table, column in (("edges", "child"), ("descriptions", "LabelName"), ("image_labels", "LabelName")):
+        frames[table] = frames[table].with_columns(pl.col(column).replace({DOG: "Dog"}))
+    assert found(judge(frames)) == {"image_id_form": ("warning", 4), "label_form": ("warning", 2)}
+
+
+def test_lines_that_could_not_be_read_are_set_apart(frames: Frames, judge: Judge, tmp_path: Path) -> None:
+    line = {"table": "boxes", "source": "file.csv", "line": 7, "reason": "XMin is no number: 'left'", "text": "…"}
+    frames["unreadable"] = pl.DataFrame([line], schema=frames["unreadable"].schema)
+    quality = judge(frames)
+    assert found(quality) == {"line_unreadable": ("warning", 1)}
+    assert quality["quarantined"]["rows"] == pytest.approx(1 / (16 + 32 + 4 + 3 + 1))
+    (row,) = pl.read_parquet(tmp_path / "out" / "quarantine.parquet").rows(named=True)
+    assert row == {"table": "boxes", "ImageID": None, "LabelName": None, "row": 7, "reason": "line_unreadable"}
+
+
+def test_nothing_to_learn_from(frames: Frames, judge: Judge) -> None:
+    frames["boxes"], frames["image_labels"] = frames["boxes"].clear(), frames["image_labels"].clear()
+    assert found(judge(frames)) == {"nothing_annotated": ("critical", 1)}
+
+
+def test_empty_tables(frames: Frames, judge: Judge) -> None:
+    quality = judge({name: table.clear() for name, table in frames.items()})
+    assert found(quality) == {
+        code: ("critical", 1) for code in ("no_photos", "no_hierarchy", "nothing_annotated")
+    } | {"hierarchy_roots": ("critical", 1)}
+    assert quality["verdict"] == "fail"
+
+
+@pytest.mark.parametrize("table", ["photos", "boxes", "image_labels", "descriptions", "edges"])
+def test_a_missing_column_is_critical_and_found_alone(table: str, frames: Frames, judge: Judge) -> None:
+    frames[table] = frames[table].drop(frames[table].columns[1])
+    quality = judge(frames)
+    assert found(quality) == {"missing_column": ("critical", 1)}
+    assert {one["suite"] for one in quality["expectations"] if one["status"] == "skipped"} == {table, "across_tables"}
+    assert quality["rows"][table]["set_apart"] == frames[table].height
+    assert "missing_column" in {reason["code"] for reason in quality["reasons"]}
+
+
+def test_a_wrong_type_is_critical(frames: Frames, judge: Judge) -> None:
+    frames["boxes"] = frames["boxes"].with_columns(pl.col("XMin").cast(pl.String))
+    (finding,) = judge(frames)["findings"]
+    assert (finding["code"], finding["severity"]) == ("wrong_type", "critical")
+    assert finding["examples"][0] == {"table": "boxes", "column": "XMin", "expected": "Float64", "found": "String"}
+
+
+def test_a_few_are_within_the_tolerance(frames: Frames, judge: Judge) -> None:
+    frames["boxes"] = BOXES["flipped"][0](frames)
+    quality = judge(frames, mostly=0.9, max_quarantined=0.1)
+    assert [(one["code"], one["severity"], one["held"]) for one in quality["findings"]] == [
+        ("box_without_width", "info", True)
+    ]
+    assert quality["rows"]["boxes"]["set_apart"] == 1
+    assert quality["verdict"] == "pass"
