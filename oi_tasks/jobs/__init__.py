@@ -13,8 +13,17 @@ JOBS = {
     "tables": "Turn the release's CSV and JSON files into typed Parquet tables.",
     "photos": "Bring the photos into the store, each decoded once.",
     "snapshot": "Name everything that one ingest brought, for good.",
+    "validate": "Judge a snapshot with Great Expectations, and set apart what breaks a rule.",
+    "data_gate": "Refuse data that may not be trained on.",
     "collapse": "Choose the classes to train on, and the clusters.",
+    "plan": "Say what a retrain has to do.",
     "shards": "Store the photos at training size, in shards.",
+    "train_classifier": "Train the classifier.",
+    "train_semseg": "Train the segmentation model of one cluster.",
+    "evaluate": "Score the candidate, and the champion again, on the same test photos.",
+    "gate": "Decide whether the candidate may be promoted.",
+    "promote": "Make the candidate the champion.",
+    "report": "Write the page of a run.",
 }
 
 

@@ -1,0 +1,158 @@
+"""Score the candidate, and the champion again, on the same test photos; register the candidate's cascade."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from oi_tasks.core.fingerprint import content_key
+from oi_tasks.errors import Refused
+from oi_tasks.io.outputs import Output
+from oi_tasks.jobs.base import Job, JobIO, JobResult, OutputId
+from oi_tasks.jobs.plan import CASCADE
+from oi_tasks.profile import Profile
+
+if TYPE_CHECKING:
+    from oi_tasks.io.shards import ShardReader
+    from oi_tasks.models.cascade import Cascade
+    from oi_tasks.models.scoring import Scores
+
+MODEL_FILES = ("model.safetensors", "model.json")
+
+
+class Evaluate(Job):
+    """Score the candidate, and the champion again, on the same test photos; register the candidate's cascade.
+
+    Publishes `scores.json` (numbers with intervals, the champion's, the paired differences) and `per_class.parquet`.
+    """
+
+    dataset: OutputId
+    classifier: OutputId
+    semseg: tuple[OutputId, ...] = ()
+
+    class Result(JobResult):
+        """The candidate's version of oi-cascade, the champion's, and the candidate's numbers."""
+
+        candidate: int
+        champion: int | None
+        comparable: bool
+        numbers: dict[str, dict[str, float | None]]
+        mlflow_run: str
+
+    version: ClassVar[str] = "1"
+
+    @classmethod
+    def from_profile(cls, profile: Profile, **inputs: Any) -> Self:
+        """Nothing of the profile matters here: the gate judges, evaluation measures."""
+        return cls(**inputs)
+
+    def source(self, io: JobIO) -> Any:
+        """The champion, which is scored as well, unless it is made of these very parts."""
+        champion = io.tracking.alias(CASCADE, "champion")
+        tags = io.tracking.version_tags(CASCADE, champion) if champion is not None else None
+        return None if tags is not None and tags.get("parts") == self._parts_key() else champion
+
+    def still_good(self, io: JobIO, output: Output) -> bool:
+        """As long as the registry has the candidate's version."""
+        return io.tracking.version_exists(CASCADE, output.result["candidate"])
+
+    def _parts_key(self) -> str:
+        return content_key({"classifier": self.classifier, "semseg": sorted(self.semseg)})
+
+    def run(self, io: JobIO) -> Result:
+        """Assemble, score, compare, register. Raises Refused when the test split holds no photo."""
+        from oi_tasks.core import metrics
+        from oi_tasks.io.shards import ShardReader
+        from oi_tasks.models.cascade import Cascade
+
+        io.tracking.check()
+        reader = ShardReader(io.input("shards", self.dataset), "test")
+        if not len(reader):
+            raise Refused("the test split holds no photo: nothing can be judged", fix="raise splits.test in the profile")
+        folder = io.scratch / "candidate"
+        self._assemble(io, folder)
+        candidate = Cascade.load(folder)
+        ours = self._score(io, "candidate", candidate, reader)
+        weights = metrics.resamples(len(reader))
+        version, theirs = self._champion(io, candidate, reader)
+        numbers = {part: metrics.as_plain(named) for part, named in ours.numbers(weights).items()}
+        scores = {
+            "test_photos": len(reader),
+            "numbers": numbers,
+            "champion": None
+            if theirs is None
+            else {part: metrics.as_plain(named) for part, named in theirs.numbers(weights).items()},
+            "differences": None
+            if theirs is None
+            else {part: metrics.as_plain(named) for part, named in ours.differences(theirs, weights).items()},
+            "champion_version": version,
+            "classes": ours.classes,
+        }
+        (io.out / "scores.json").write_text(json.dumps(scores, indent=1))
+        self._per_class(io, ours)
+        flat = {part: {name: found["value"] for name, found in named.items()} for part, named in numbers.items()}
+        registered, run_id = self._register(io, folder, candidate, flat)
+        return self.Result(
+            candidate=registered, champion=version, comparable=theirs is not None, numbers=flat, mlflow_run=run_id
+        )
+
+    def _assemble(self, io: JobIO, folder: Path) -> None:
+        """The candidate's folder: the files of its parts, and which versions they are."""
+        from oi_tasks.io.shards import INDEX
+        from oi_tasks.models.cascade import PINNED, Pinned
+
+        classifier = io.input("train_classifier", self.classifier)
+        parts = {"classifier": classifier, **self._semseg(io)}
+        versions = {}
+        for place, output in parts.items():
+            (folder / place).mkdir(parents=True)
+            for name in MODEL_FILES:
+                (folder / place / name).write_bytes(output.read_bytes(name))
+            versions[f"oi-{place.replace('/', '-')}"] = output.result["model_version"]
+        classes = io.input("shards", self.dataset).read_json(INDEX)["classes"]
+        key = content_key({"classes": [entry["label"] for entry in classes]})
+        pinned = Pinned(parts=versions, dataset=self.dataset, classes_key=key)
+        (folder / PINNED).write_text(pinned.model_dump_json(indent=1))
+
+    def _semseg(self, io: JobIO) -> dict[str, Output]:
+        outputs = [io.input("train_semseg", part) for part in self.semseg]
+        return {f"semseg/{output.result['cluster']}": output for output in outputs}
+
+    def _score(self, io: JobIO, who: str, cascade: "Cascade", reader: "ShardReader") -> "Scores":
+        from oi_tasks.models.scoring import Scoring
+
+        with io.progress(f"evaluate: {who}", len(reader)) as progress:
+            return Scoring(cascade, reader).run(progress.update)
+
+    def _champion(self, io: JobIO, candidate: "Cascade", reader: "ShardReader") -> "tuple[int | None, Scores | None]":
+        """The champion's version, and its scores on the same photos if it has the same classes."""
+        from oi_tasks.models.cascade import Cascade
+
+        version = io.tracking.alias(CASCADE, "champion")
+        if version is None:
+            io.log("evaluate: there is no champion yet")
+            return None, None
+        champion = Cascade.load(io.tracking.download(CASCADE, version, io.scratch / "champion"))
+        if champion.pinned.classes_key != candidate.pinned.classes_key:
+            io.log(f"evaluate: the champion, version {version}, has other classes and is not compared")
+            return version, None
+        return version, self._score(io, f"champion, version {version}", champion, reader)
+
+    def _per_class(self, io: JobIO, scores: "Scores") -> None:
+        import polars as pl
+
+        pl.DataFrame(scores.classes).write_parquet(io.out / "per_class.parquet")
+
+    def _register(
+        self, io: JobIO, folder: Path, candidate: "Cascade", numbers: dict[str, dict[str, float | None]]
+    ) -> tuple[int, str]:
+        """The cascade as a version of oi-cascade; the same parts are one version. Returns version and run."""
+        pinned = candidate.pinned
+        tags = {"dataset": self.dataset, "classes_key": pinned.classes_key, "parts": self._parts_key()}
+        tags |= {name: f"version {version}" for name, version in pinned.parts.items()}
+        summary = f"{len(candidate.classes)} classes; clusters {', '.join(candidate.clusters) or 'none'}"
+        with io.tracking.run(self.name, "cascade", {"dataset": self.dataset}, {"parts": dict(pinned.parts)}) as run:
+            measured = {
+                f"{part}/{name}": value for part, named in numbers.items() for name, value in named.items() if value is not None
+            }
+            run.log(measured, 0)
+            return run.register(CASCADE, folder, summary=summary, tags=tags), run.id

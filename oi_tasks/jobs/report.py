@@ -1,0 +1,57 @@
+"""Write the page of a retrain: what happened, and why."""
+
+from typing import Any, Self
+
+from oi_tasks.io.outputs import Output
+from oi_tasks.io.store import REPORTS
+from oi_tasks.jobs.base import Job, JobIO, JobResult, OutputId
+from oi_tasks.profile import Profile
+
+
+class Report(Job):
+    """Write the page of a retrain: what happened, and why.
+
+    Publishes `report.html`, in the bucket of reports as well, and attached to the evaluation's MLflow run.
+    """
+
+    verdict: OutputId
+    promoted: OutputId | None = None
+
+    class Result(JobResult):
+        """Where the page stands: its key in the store, and the MLflow run that it is attached to."""
+
+        report: str
+        mlflow: str
+
+    @classmethod
+    def from_profile(cls, profile: Profile, **inputs: Any) -> Self:
+        """Nothing of the profile matters here."""
+        return cls(**inputs)
+
+    @property
+    def _page(self) -> str:
+        return f"runs/{self.verdict}.html"
+
+    def still_good(self, io: JobIO, output: Output) -> bool:
+        """Whether the page is still where people look for it."""
+        return io.store.exists(REPORTS, self._page)
+
+    def run(self, io: JobIO) -> Result:
+        """Gather the run's documents and write the page."""
+        from oi_tasks.reports.run import run_page
+
+        verdict = io.input("gate", self.verdict).read_json("verdict.json")
+        evaluation = io.input("evaluate", verdict["evaluation"])
+        fields = evaluation.manifest.fields
+        trained = {"classifier": io.input("train_classifier", fields["classifier"])}
+        for part in fields["semseg"]:
+            output = io.input("train_semseg", part)
+            trained[output.result["cluster"]] = output
+        curves = {name: output.read_json("curves.json") for name, output in trained.items()}
+        run = io.tracking.reopen(evaluation.result["mlflow_run"])
+        page = run_page(verdict, evaluation.read_json("scores.json"), curves, fields["dataset"], run.url)
+        path = io.out / "report.html"
+        path.write_text(page, encoding="utf-8")
+        io.store.put_bytes(REPORTS, self._page, page.encode(), "text/html; charset=utf-8")
+        run.artifact(path)
+        return self.Result(report=f"{REPORTS}/{self._page}", mlflow=run.url)

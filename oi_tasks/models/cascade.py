@@ -1,0 +1,152 @@
+"""The cascade: the classifier says what is in a photo, the clusters it names say where. The one way of inference."""
+
+import io
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+
+from oi_tasks.core.aspect import aspect_bin
+from oi_tasks.core.components import components
+from oi_tasks.models.saved import ModelMeta, load_model
+
+BATCH = 32
+PINNED = "cascade.json"
+
+
+class Pinned(BaseModel):
+    """Which exact versions a cascade is made of: registered names and version numbers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    parts: dict[str, int]
+    dataset: str
+    classes_key: str
+
+
+@dataclass(frozen=True)
+class FoundBox:
+    """A box with its class's MID and a score in [0, 1]; box is (XMin, YMin, XMax, YMax), normalised."""
+
+    label: str
+    box: tuple[float, float, float, float]
+    score: float
+
+
+@dataclass(frozen=True)
+class PhotoPrediction:
+    """What the cascade says of a photo: each class's probability, the boxes, the clusters that ran, their masks."""
+
+    probabilities: NDArray[np.float32]
+    boxes: tuple[FoundBox, ...]
+    ran: tuple[str, ...]
+    masks: dict[str, NDArray[np.float32]]
+
+
+class Cascade:
+    """A classifier and the segmentation models of its clusters."""
+
+    def __init__(
+        self, classifier: tuple[nn.Module, ModelMeta], semseg: dict[str, tuple[nn.Module, ModelMeta]], pinned: Pinned
+    ) -> None:
+        self.classifier, self.meta = classifier
+        self.semseg, self.pinned = semseg, pinned
+        place = {label: index for index, label in enumerate(self.meta.classes)}
+        self.places = {slug: [place[label] for label in meta.classes] for slug, (_, meta) in semseg.items()}
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """MIDs of the classifier's outputs."""
+        return self.meta.classes
+
+    @property
+    def clusters(self) -> tuple[str, ...]:
+        """Slugs of the clusters."""
+        return tuple(sorted(self.semseg))
+
+    @classmethod
+    def load(cls, folder: Path) -> "Cascade":
+        """From a folder: `classifier/`, `semseg/<slug>/`, each with a model's two files, and `cascade.json`."""
+        parts = sorted((folder / "semseg").glob("*/")) if (folder / "semseg").is_dir() else []
+        pinned = Pinned.model_validate_json((folder / PINNED).read_text())
+        return cls(load_model(folder / "classifier"), {part.name: load_model(part) for part in parts}, pinned)
+
+    def canvas_of(self, width: int, height: int) -> tuple[int, int]:
+        """The canvas, (width, height), of a photo of that size in pixels."""
+        return self.meta.canvases[aspect_bin(width, height)]
+
+    def predict(self, photos: Sequence[bytes]) -> list[PhotoPrediction]:
+        """What is in each photo (an encoded image) and where. Raises OSError for bytes that are no image."""
+        return self.predict_images([self._squashed(data) for data in photos])
+
+    def _squashed(self, data: bytes) -> NDArray[np.uint8]:
+        photo = Image.open(io.BytesIO(data))
+        canvas = self.canvas_of(*photo.size)
+        photo.draft("RGB", canvas)
+        return np.asarray(photo.convert("RGB").resize(canvas, Image.Resampling.BICUBIC))
+
+    @torch.inference_mode()
+    def predict_images(
+        self, images: Sequence[NDArray[np.uint8]], route: dict[int, Sequence[str]] | None = None
+    ) -> list[PhotoPrediction]:
+        """The same for photos on their canvas, uint8 (H, W, 3).
+
+        `route` names the clusters to run for a photo by its place, beside those that the classifier names.
+        """
+        found: dict[int, PhotoPrediction] = {}
+        for places in _by_shape(images):
+            photos = _tensor([images[place] for place in places])
+            logits = self.classifier(photos)
+            softmax = self.meta.activation == "softmax"
+            said = (logits.softmax(1) if softmax else logits.sigmoid()).numpy()
+            masks = self._masks(photos, said, places, route or {})
+            for row, place in enumerate(places):
+                found[place] = self._prediction(said[row], masks[row])
+        return [found[place] for place in range(len(images))]
+
+    def _masks(
+        self, photos: Tensor, said: NDArray[np.float32], places: Sequence[int], route: dict[int, Sequence[str]]
+    ) -> list[dict[str, NDArray[np.float32]]]:
+        """For each photo the masks of the clusters that ran, (classes, h, w)."""
+        masks: list[dict[str, NDArray[np.float32]]] = [{} for _ in places]
+        thresholds = np.array(self.meta.thresholds)
+        for slug, (model, _) in self.semseg.items():
+            named = (said[:, self.places[slug]] >= thresholds[self.places[slug]]).any(axis=1)
+            rows = [row for row, place in enumerate(places) if named[row] or slug in route.get(place, ())]
+            if rows:
+                for row, mask in zip(rows, model(photos[rows]).sigmoid().numpy(), strict=True):
+                    masks[row][slug] = mask
+        return masks
+
+    def _prediction(self, said: NDArray[np.float32], masks: dict[str, NDArray[np.float32]]) -> PhotoPrediction:
+        boxes: list[FoundBox] = []
+        for slug, mask in masks.items():
+            meta = self.semseg[slug][1]
+            for channel, place in enumerate(self.places[slug]):
+                if said[place] >= self.meta.thresholds[place]:
+                    parts = components(mask[channel], meta.thresholds[channel])
+                    boxes += [FoundBox(meta.classes[channel], part.box, part.score * float(said[place])) for part in parts]
+        boxes.sort(key=lambda box: (-box.score, box.label, box.box))
+        return PhotoPrediction(said, tuple(boxes), tuple(sorted(masks)), masks)
+
+
+def _by_shape(images: Sequence[NDArray[np.uint8]]) -> Iterator[list[int]]:
+    """Places of images of one shape, a batch at a time."""
+    shapes: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for place, image in enumerate(images):
+        shapes[image.shape].append(place)
+    for places in shapes.values():
+        for start in range(0, len(places), BATCH):
+            yield places[start : start + BATCH]
+
+
+def _tensor(images: Sequence[NDArray[np.uint8]]) -> Tensor:
+    stacked = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
+    return cast(Tensor, stacked.to(memory_format=torch.channels_last).float().div_(255))

@@ -1,0 +1,61 @@
+"""How models stand in the MLflow registry: a pyfunc that takes photos as bytes, and answers in plain columns."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import mlflow.pyfunc
+import pandas as pd
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, DataType, Schema
+
+
+class RegisteredModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
+    """The cascade, or one part of it: a photo a row in the column `photo`, encoded (JPEG, PNG)."""
+
+    @staticmethod
+    def signature() -> ModelSignature:
+        """Photos in; labels and boxes out, each as JSON."""
+        text = DataType.string
+        return ModelSignature(
+            inputs=Schema([ColSpec(DataType.binary, "photo")]),
+            outputs=Schema([ColSpec(text, "labels"), ColSpec(text, "boxes")]),
+        )
+
+    def load_context(self, context: Any) -> None:
+        """Load the network from the artifacts."""
+        from oi_tasks.models.cascade import PINNED, Cascade, Pinned
+        from oi_tasks.models.saved import load_model
+
+        folder = Path(context.artifacts["model"])
+        if (folder / PINNED).is_file():
+            self.cascade: Cascade | None = Cascade.load(folder)
+            return
+        model, meta = load_model(folder)
+        nothing = Pinned(parts={}, dataset=meta.dataset, classes_key="")
+        self.cascade = Cascade((model, meta), {}, nothing) if meta.kind == "classifier" else None
+
+    def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
+        """For each photo: probabilities by MID of the classes that are there, and boxes in Open Images' columns."""
+        if self.cascade is None:
+            raise ValueError("a cluster's model answers through the cascade: load oi-cascade")
+        rows = []
+        meta = self.cascade.meta
+        for found in self.cascade.predict(list(model_input["photo"])):
+            there = {
+                label: round(float(value), 6)
+                for label, value, threshold in zip(meta.classes, found.probabilities, meta.thresholds, strict=True)
+                if value >= threshold
+            }
+            boxes = [
+                dict(
+                    zip(
+                        ("LabelName", "Score", "XMin", "YMin", "XMax", "YMax"),
+                        (box.label, box.score, *box.box),
+                        strict=True,
+                    )
+                )
+                for box in found.boxes
+            ]
+            rows.append({"labels": json.dumps(there), "boxes": json.dumps(boxes)})
+        return pd.DataFrame(rows)
