@@ -1,6 +1,7 @@
 """MLflow: runs, numbers, models and their aliases, behind the few calls that jobs make."""
 
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,8 @@ EXPERIMENT = "open-images"
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
@@ -138,10 +141,10 @@ class TrackedRun:
 
     def log(self, metrics: Mapping[str, float], step: int) -> None:
         """Numbers of one step."""
-        from mlflow.entities import Metric
+        import mlflow
 
-        stamped = [Metric(_metric_name(name), float(value), 0, step) for name, value in metrics.items()]
-        self._tracking.client.log_batch(self.id, metrics=[_now(metric) for metric in stamped])
+        named = {_metric_name(name): float(value) for name, value in metrics.items()}
+        mlflow.log_metrics(named, step, run_id=self.id)
 
     def artifact(self, path: Path, folder: str = "") -> None:
         """A file beside the run."""
@@ -150,20 +153,30 @@ class TrackedRun:
     def register(self, model: str, folder: Path, *, summary: str, tags: Mapping[str, str]) -> int:
         """Log a folder of model files as a pyfunc model and register it. Returns the version's number."""
         import mlflow
+        from mlflow.exceptions import MlflowException
 
-        from oi_tasks.models.registered import RegisteredModel
+        from oi_tasks.models import registered
 
-        logged = mlflow.pyfunc.log_model(
-            name="model",
-            python_model=RegisteredModel(),
-            artifacts={"model": str(folder)},
-            code_paths=[str(Path(__file__).parents[1])],
-            pip_requirements=_pinned(),
-            signature=RegisteredModel.signature(),
+        with warnings.catch_warnings():  # its advice to give an example: photos would be logged as text
+            warnings.simplefilter("ignore")
+            logged = mlflow.pyfunc.log_model(
+                name="model",
+                python_model=registered.__file__,
+                artifacts={"model": str(folder)},
+                code_paths=[str(Path(__file__).parents[1])],
+                pip_requirements=_pinned(),
+                signature=registered.RegisteredModel.signature(),
+            )
+        client = self._tracking.client
+        try:
+            client.create_registered_model(model)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        made = client.create_model_version(
+            model, logged.model_uri, self.id, dict(tags), description=summary, model_id=logged.model_id
         )
-        version = mlflow.register_model(logged.model_uri, model, tags=dict(tags))
-        self._tracking.client.update_model_version(model, version.version, description=summary)
-        return int(version.version)
+        return int(made.version)
 
 
 def _flat(params: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -177,14 +190,6 @@ def _flat(params: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 def _metric_name(name: str) -> str:
     """MLflow takes letters, digits, and `_-. /:` in a metric's name."""
     return "".join(letter if letter.isalnum() or letter in "_-. /:" else "_" for letter in name)
-
-
-def _now(metric: Any) -> Any:
-    import time
-
-    from mlflow.entities import Metric
-
-    return Metric(metric.key, metric.value, int(time.time() * 1000), metric.step)
 
 
 def _pinned() -> list[str]:
