@@ -41,7 +41,7 @@ venv: ## make the environment (.venv) from the hashed locks; nothing to do when 
 		echo "environment: made with $$python, Python $$version"; "$$python" -m venv --clear .venv || exit 1; }; \
 	echo "environment: installing locks/dev.txt (6 GB and some minutes the first time)"; \
 	$(call retried,$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/uv.txt); \
-	$(call retried,$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r locks/dev.txt); \
+	$(call retried,$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r locks/dev.txt); \
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --offline --no-deps --no-build-isolation -e . || exit 1; \
 	echo "$$key" > $(STAMP); echo "environment: ready"
 

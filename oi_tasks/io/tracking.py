@@ -109,6 +109,11 @@ class Tracking:
                 return None
             raise self._down(error) from None
 
+    def version_with(self, model: str, tag: str, value: str) -> int | None:
+        """The newest version whose tag has that value, if any."""
+        found = self.client.search_model_versions(f"name = '{model}' and tags.`{tag}` = '{value}'")
+        return max((int(one.version) for one in found), default=None)
+
     def tag(self, model: str, version: int, tags: Mapping[str, str]) -> None:
         """Add tags to a version."""
         for name, value in tags.items():
@@ -120,8 +125,10 @@ class Tracking:
 
         if not self.version_exists(model, version):
             raise BadInput(f"the registry has no version {version} of {model}", where=self.url)
-        found = mlflow.artifacts.download_artifacts(f"models:/{model}/{version}", dst_path=str(to))
-        return Path(found) / "artifacts" / "model"
+        to.mkdir(parents=True, exist_ok=True)
+        found = Path(mlflow.artifacts.download_artifacts(f"models:/{model}/{version}", dst_path=str(to)))
+        flavour = mlflow.models.Model.load(found).flavors["python_function"]
+        return found / flavour["artifacts"]["model"]["path"]
 
     def url_of(self, model: str, version: int) -> str:
         """The page of a version."""

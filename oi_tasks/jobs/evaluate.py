@@ -145,7 +145,7 @@ class Evaluate(Job):
     def _register(
         self, io: JobIO, folder: Path, candidate: "Cascade", numbers: dict[str, dict[str, float | None]]
     ) -> tuple[int, str]:
-        """The cascade as a version of oi-cascade; the same parts are one version. Returns version and run."""
+        """The cascade as a version of oi-cascade; equal parts are one version. Returns version and run."""
         pinned = candidate.pinned
         tags = {"dataset": self.dataset, "classes_key": pinned.classes_key, "parts": self._parts_key()}
         tags |= {name: f"version {version}" for name, version in pinned.parts.items()}
@@ -155,4 +155,6 @@ class Evaluate(Job):
                 f"{part}/{name}": value for part, named in numbers.items() for name, value in named.items() if value is not None
             }
             run.log(measured, 0)
-            return run.register(CASCADE, folder, summary=summary, tags=tags), run.id
+            known = io.tracking.version_with(CASCADE, "parts", tags["parts"])
+            version = known or run.register(CASCADE, folder, summary=summary, tags=tags)
+            return version, run.id

@@ -49,7 +49,14 @@ class Report(Job):
             trained[output.result["cluster"]] = output
         curves = {name: output.read_json("curves.json") for name, output in trained.items()}
         run = io.tracking.reopen(evaluation.result["mlflow_run"])
-        page = run_page(verdict, evaluation.read_json("scores.json"), curves, fields["dataset"], run.url)
+        page = run_page(
+            verdict,
+            evaluation.read_json("scores.json"),
+            curves,
+            dataset=fields["dataset"],
+            mlflow_url=run.url,
+            promoted=self.promoted is not None,
+        )
         path = io.out / "report.html"
         path.write_text(page, encoding="utf-8")
         io.store.put_bytes(REPORTS, self._page, page.encode(), "text/html; charset=utf-8")

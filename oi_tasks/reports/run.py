@@ -1,0 +1,90 @@
+"""The page of a retrain: the verdict in a sentence, then the numbers behind it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from oi_tasks.reports.page import number, render
+from oi_tasks.reports.plots import Curve, training_curves
+
+NAMES = {
+    "macro_f1": "macro F1",
+    "micro_f1": "micro F1",
+    "top1_accuracy": "top-1 accuracy",
+    "mean_iou": "mean IoU",
+    "box_recall": "box recall",
+    "box_precision": "box precision",
+}
+MEANS = {
+    "macro_f1": "mean of the classes' F1, at the thresholds set on the tune photos",
+    "micro_f1": "F1 of all labels of all classes together",
+    "top1_accuracy": "share of the photos of one class whose likeliest class is right",
+    "mean_iou": "intersection over union of masks, from cells summed over all photos, mean over classes",
+    "box_recall": "share of the true boxes found with an IoU of at least 0.5",
+    "box_precision": "share of the boxes found that are true ones",
+}
+
+
+def run_page(
+    verdict: Mapping[str, Any],
+    scores: Mapping[str, Any],
+    curves: Mapping[str, Curve],
+    dataset: str,
+    mlflow_url: str,
+    promoted: bool,
+) -> str:
+    """The page of one retrain, as self-contained HTML.
+
+    `verdict` is the gate's document, `scores` the evaluation's; `curves` are the figures of each epoch, by model.
+    """
+    return render(
+        "run.html.j2",
+        verdict=verdict,
+        scores=scores,
+        outcome=outcome(verdict, promoted),
+        promoted=promoted,
+        dataset=dataset,
+        mlflow_url=mlflow_url,
+        judged=[{**row, "name": NAMES.get(row["number"], row["number"])} for row in verdict["judged"]],
+        rows=rows(scores),
+        means={NAMES[name]: text for name, text in MEANS.items()},
+        classes=sorted(scores["classes"], key=lambda row: (row["f1"] is None, row["f1"], row["name"])),
+        curves=training_curves(curves) if any(curves.values()) else "",
+        interval=interval,
+    )
+
+
+def outcome(verdict: Mapping[str, Any], promoted: bool) -> str:
+    """What became of the candidate, in a sentence."""
+    candidate, champion = verdict["candidate"], verdict["champion"]
+    if promoted:
+        before = f"; before it, version {champion} was" if champion not in (None, candidate) else ""
+        return f"Version {candidate} of oi-cascade is the champion now{before}."
+    if verdict["decision"] == "promote":
+        return f"Version {candidate} passed the gate, and was not promoted."
+    stays = f"version {champion} stays the champion" if champion is not None else "there is no champion"
+    return f"Version {candidate} was refused; {stays}."
+
+
+def rows(scores: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One row a number: the candidate's, the champion's, and their difference."""
+    champion, differences = scores["champion"] or {}, scores["differences"] or {}
+    return [
+        {
+            "part": part,
+            "name": NAMES.get(name, name),
+            "ours": ours,
+            "theirs": champion.get(part, {}).get(name),
+            "difference": differences.get(part, {}).get(name),
+        }
+        for part, named in scores["numbers"].items()
+        for name, ours in named.items()
+    ]
+
+
+def interval(found: Mapping[str, float | None] | None) -> str:
+    """A number with its interval: `0.874 (0.861 to 0.886)`."""
+    if found is None or found["value"] is None:
+        return number(None)
+    if found["low"] is None or found["high"] is None:
+        return f"{found['value']:.3f}"
+    return f"{found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f})"
