@@ -32,6 +32,11 @@ def number(value: Any, digits: int = 4) -> str:
     return f"{value:,.{digits}g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
+def fixed(value: float | None, digits: int = 3) -> str:
+    """A score with as many decimals as its neighbours in a column; a dash for None."""
+    return NOTHING if value is None else f"{value:.{digits}f}"
+
+
 def share(value: float | None) -> str:
     """A share in [0, 1] as a percentage; what is small but not nothing never reads 0 %, nor 100 % what is not all."""
     if value is None:
@@ -60,5 +65,5 @@ def _environment() -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=number, share=share, plural=plural)
+    environment.filters.update(number=number, fixed=fixed, share=share, plural=plural)
     return environment

@@ -7,8 +7,11 @@ from typing import Any
 Curve = Sequence[Mapping[str, Any]]
 
 
-def training_curves(curves: Mapping[str, Curve]) -> str:
-    """An SVG with two panels: the loss of each model by epoch, and its first score on the tune photos."""
+def training_curves(curves: Mapping[str, Curve], names: Mapping[str, str]) -> str:
+    """An SVG with two panels: the loss of each model by epoch, and its first score on the tune photos.
+
+    `names` are those of the scores, as people read them.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3.2), layout="constrained")
@@ -18,8 +21,8 @@ def training_curves(curves: Mapping[str, Curve]) -> str:
         losses.plot(numbers, [epoch["loss"] for epoch in epochs], label=name)
         score = _score_of(epochs)
         if score is not None:
-            said = f"{name}: {score.removeprefix('tune_').replace('_', ' ')}"
-            scores.plot(numbers, [epoch.get(score) for epoch in epochs], label=said)
+            of = score.removeprefix("tune_")
+            scores.plot(numbers, [epoch.get(score) for epoch in epochs], label=f"{name}: {names.get(of, of)}")
     for panel, title in ((losses, "Loss"), (scores, "On the tune photos")):
         panel.set_title(title, fontsize=11)
         panel.set_xlabel("epoch")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from oi_tasks.reports.page import number, render
+from oi_tasks.reports.page import fixed, render
 from oi_tasks.reports.plots import Curve, training_curves
 
 NAMES = {
@@ -48,7 +48,7 @@ def run_page(
         rows=rows(scores),
         means={NAMES[name]: text for name, text in MEANS.items()},
         classes=sorted(scores["classes"], key=lambda row: (row["f1"] is None, row["f1"], row["name"])),
-        curves=training_curves(curves) if any(curves.values()) else "",
+        curves=training_curves(curves, NAMES) if any(curves.values()) else "",
         interval=interval,
     )
 
@@ -84,7 +84,7 @@ def rows(scores: Mapping[str, Any]) -> list[dict[str, Any]]:
 def interval(found: Mapping[str, float | None] | None) -> str:
     """A number with its interval: `0.874 (0.861 to 0.886)`."""
     if found is None or found["value"] is None:
-        return number(None)
+        return fixed(None)
     if found["low"] is None or found["high"] is None:
-        return f"{found['value']:.3f}"
-    return f"{found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f})"
+        return fixed(found["value"])
+    return f"{fixed(found['value'])} ({fixed(found['low'])} to {fixed(found['high'])})"
