@@ -17,6 +17,7 @@ from oi_tasks.local.outcome import End, Outcome, Values, log_tail, reasons
 from oi_tasks.profile import load_profile
 
 MODEL = "oi-cascade"
+PAGES = {"validate": "quality"}  # what a step's page is called, where not as the step
 DAGS_READ = 120.0  # seconds until Airflow must have read the DAG files
 
 
@@ -156,8 +157,8 @@ def _tell_addresses(lines: dict[str, str], env_file: Path, values: Values, say: 
         say(f"The champion of {MODEL} is version {champion}.")
     say(f"  Airflow   {lines['OI_AIRFLOW_URL']}  user {lines['OI_AIRFLOW_USER']}, its password is in {env_file}")
     say(f"  registry  {lines['OI_MLFLOW_URL']}/#/models/{MODEL}")
-    for step, url in values.pages.items():
-        say(f"  {step:<8}  {url}")
+    for step, page in values.pages.items():
+        say(f"  {PAGES.get(step, step):<8}  {lines['OI_STORE_ENDPOINT']}/{page}")
     say("`make status` tells what runs, `make stop` ends it.")
 
 

@@ -144,15 +144,15 @@ class Values:
 
     reused: set[Key] = field(default_factory=set)
     pages: dict[str, str] = field(default_factory=dict)
-    """Addresses of reports, by the step that made them."""
+    """Where in the store the pages are, `bucket/key`, by the step that wrote them."""
 
     def add(self, step: Step, value: Any) -> None:
         """Take note of what a step returned."""
         said = told(value)
         if said.get("reused") is True:
             self.reused.add(step.key)
-        if isinstance(said.get("url"), str):
-            self.pages[step.name] = said["url"]
+        if isinstance(said.get("report"), str):
+            self.pages[step.name] = said["report"]
 
 
 def told(value: Any) -> dict[str, Any]:

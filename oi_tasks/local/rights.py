@@ -11,7 +11,7 @@ from minio.minioadmin import MinioAdmin
 from urllib3.exceptions import HTTPError
 
 from oi_tasks.errors import Unreachable
-from oi_tasks.io.store import BUCKETS, LEDGER
+from oi_tasks.io.store import BUCKETS, LEDGER, REPORTS
 
 MLFLOW = "mlflow"
 LIST = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"]
@@ -42,6 +42,17 @@ def policies() -> dict[str, dict[str, Any]]:
     }
 
 
+# Whoever reaches the local store, which is this machine, may open a report in a browser; not list them.
+READABLE = _policy(
+    {
+        "Effect": "Allow",
+        "Principal": {"AWS": ["*"]},
+        "Action": ["s3:GetObject"],
+        "Resource": [f"arn:aws:s3:::{REPORTS}/*"],
+    }
+)
+
+
 def apply(endpoint: str, keys: Mapping[str, str]) -> None:
     """Make the buckets, users and policies that are missing, and bring the policies up to date. Safe to repeat.
 
@@ -53,6 +64,7 @@ def apply(endpoint: str, keys: Mapping[str, str]) -> None:
         for bucket in (*BUCKETS, MLFLOW):
             if not client.bucket_exists(bucket):
                 client.make_bucket(bucket, object_lock=bucket == LEDGER)  # a lock needs versions, and turns them on
+        client.set_bucket_policy(REPORTS, json.dumps(READABLE))
         admin = MinioAdmin(endpoint=endpoint, credentials=StaticProvider(root, password), secure=False)
         for name, policy in policies().items():
             admin.policy_add(name, policy=policy)

@@ -49,7 +49,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 
 def test_it_ends_with_a_promotion_and_says_where_to_look(machine: Machine) -> None:
-    machine.tell()
+    machine.tell(seconds="4")
     done = machine.oi("demo")
     assert done.returncode == 0, done.stdout + done.stderr
     lines = keys.read(machine.state / "env")
@@ -63,7 +63,7 @@ def test_it_ends_with_a_promotion_and_says_where_to_look(machine: Machine) -> No
         "1 of 9 steps found their result of an earlier run and reused it",
         f"Airflow   {lines['OI_AIRFLOW_URL']}",
         f"registry  {lines['OI_MLFLOW_URL']}/#/models/oi-cascade",
-        "report    http://127.0.0.1:1/oi-reports/report.html",
+        f"report    {lines['OI_STORE_ENDPOINT']}/oi-reports/report.html",
         f"its password is in {machine.state / 'env'}",
     ):
         assert words in done.stdout, done.stdout
@@ -106,7 +106,7 @@ def test_killed_with_all_servers_in_a_step_it_goes_on_and_ends_well(machine: Mac
         assert record is not None
         for process in processes.family(record):
             process.kill()
-    machine.tell()
+    machine.tell(seconds="4")
     done = machine.oi("demo")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "is in progress" in done.stdout

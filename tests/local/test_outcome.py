@@ -131,11 +131,11 @@ def test_the_end_of_a_log_leaves_out_airflows_own_bookkeeping() -> None:
 
 def test_what_steps_return() -> None:
     values = Values()
-    values.add(step("d", "report", "success"), {"id": "ab", "reused": True, "result": {"url": "http://x/report.html"}})
+    values.add(step("d", "report", "success"), {"id": "ab", "reused": True, "result": {"report": "oi-reports/a.html"}})
     values.add(step("d", "decide", "success"), ["promote"])
     values.add(step("d", "fetch", "success"), {"id": "cd", "reused": False, "result": {}})
     assert values.reused == {("d", "report", -1)}
-    assert values.pages == {"report": "http://x/report.html"}
+    assert values.pages == {"report": "oi-reports/a.html"}
 
 
 def test_the_reasons_of_a_verdict() -> None:

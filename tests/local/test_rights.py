@@ -4,12 +4,13 @@ import io
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import urllib3
 from minio import Minio
 from minio.commonconfig import COMPLIANCE
 from minio.error import S3Error
 from minio.retention import Retention
 
-from oi_tasks.io.store import BUCKETS, DATA, LEDGER
+from oi_tasks.io.store import BUCKETS, DATA, LEDGER, REPORTS
 from oi_tasks.local import keys, rights
 from oi_tasks.settings import Settings
 from tests.conftest import Servers
@@ -104,6 +105,15 @@ def test_mlflow_has_no_part_in_the_jobs_buckets(mlflow: Minio, bucket: str) -> N
     with pytest.raises(S3Error) as refused:
         put(mlflow, bucket, "rights/theirs")
     assert denied(refused)
+
+
+def test_anybody_here_may_open_a_report_and_nothing_else(servers: Servers, jobs: Minio) -> None:
+    endpoint = keys.read(servers.state / "env")["OI_STORE_ENDPOINT"]
+    put(jobs, REPORTS, "rights/page.html")
+    put(jobs, DATA, "rights/table")
+    asked = (f"{REPORTS}/rights/page.html", REPORTS, f"{DATA}/rights/table", DATA)
+    assert [urllib3.request("GET", f"{endpoint}/{path}").status for path in asked] == [200, 403, 403, 403]
+    assert urllib3.request("PUT", f"{endpoint}/{REPORTS}/rights/page.html", body=b"y").status == 403
 
 
 def test_setting_up_again_changes_nothing_and_repairs_a_right_that_was_widened(servers: Servers, jobs: Minio) -> None:

@@ -70,7 +70,7 @@ def promote() -> dict[str, Any]:
 @task(trigger_rule="none_failed")
 def report() -> dict[str, Any]:
     """A page."""
-    return {"result": {"url": "http://127.0.0.1:1/oi-reports/report.html"}}
+    return {"result": {"report": "oi-reports/report.html"}}
 
 
 with DAG("oi_ingest", schedule=None, max_active_runs=1, params={"profile": Param("demo")}):
