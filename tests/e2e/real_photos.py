@@ -7,10 +7,7 @@ script says so.
 """
 
 import os
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import yaml
@@ -20,22 +17,10 @@ from oi_tasks.local import services
 from oi_tasks.local.addresses import Addresses
 from oi_tasks.profile import load_profile
 from oi_tasks.settings import Settings
+from tests.e2e.common import SHARED, check, demo, say
 
-CHECKOUT = Path(__file__).parents[2]
-RELEASES = CHECKOUT.parent / "shared" / "data"
+RELEASES = SHARED / "data"
 REFUSED = 3
-
-
-def say(text: str) -> None:
-    print(f"e2e: {text}", flush=True)
-
-
-def demo(profile: str, environment: dict[str, str]) -> tuple[int, float]:
-    """Run `oi demo` on a profile. Returns its status and how many seconds it took."""
-    began = time.monotonic()
-    oi = str(Path(sys.executable).with_name("oi"))
-    status = subprocess.run([oi, "demo", "--profile", profile], env=environment, check=False, timeout=1800).returncode
-    return status, time.monotonic() - began
 
 
 def worse(profile: str) -> dict:
@@ -45,13 +30,6 @@ def worse(profile: str) -> dict:
     epochs = made["classifier"]["epochs"]
     made["classifier"] |= {"epochs": {name: min(1, length) for name, length in epochs.items()}, "rate": 30.0}
     return made
-
-
-def check(condition: bool, what: str) -> None:
-    """Say what holds; end with status 1 at the first thing that does not."""
-    say(f"{'ok' if condition else 'NOT'}: {what}")
-    if not condition:
-        sys.exit(1)
 
 
 def main() -> None:

@@ -1,0 +1,148 @@
+"""The chain with its steps in pods of a real Kubernetes cluster: `python -m tests.e2e.cluster`.
+
+Brings up the cluster beside the checkout, builds the trainer image and loads it, starts MinIO, MLflow and Airflow on the
+cluster's bridge, and runs the demo with `OI_EXECUTION=kubernetes`, listing the pods while it runs. Without that cluster
+it says that it was left out.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+
+from oi_tasks.io.tracking import Tracking
+from oi_tasks.local import keys, services
+from oi_tasks.local.addresses import Addresses
+from oi_tasks.local.servers import job_env
+from oi_tasks.settings import Settings
+from tests.e2e.common import CHECKOUT, SHARED, check, demo, say
+
+CLUSTER = SHARED / "cluster"
+BRIDGE = "10.88.0.1"  # this machine, as pods see it
+NAMESPACE = "oi"
+BUILT_FROM = ("docker/trainer.Dockerfile", "locks/uv.txt", "locks/trainer.txt", "oi_tasks", "expectations")
+
+
+def run(*command: str | Path, given: str | None = None) -> str:
+    """Run a command to its end. Returns what it printed."""
+    done = subprocess.run([str(word) for word in command], input=given, text=True, stdout=subprocess.PIPE, check=True)
+    return done.stdout
+
+
+class Cluster:
+    """The cluster beside the checkout, through kubectl."""
+
+    def __init__(self) -> None:
+        self.kubeconfig = run(CLUSTER / "up").splitlines()[-1]
+        self._kubectl = Path(self.kubeconfig).parent / "bin" / "kubectl"
+
+    def kubectl(self, *words: str, given: str | None = None) -> str:
+        """Run kubectl in the pods' namespace."""
+        return run(self._kubectl, "--kubeconfig", self.kubeconfig, "-n", NAMESPACE, *words, given=given)
+
+    def apply(self, *words: str) -> None:
+        """Make an object, or bring it up to date: the words of `kubectl create`."""
+        self.kubectl("apply", "-f", "-", given=self.kubectl("create", *words, "--dry-run=client", "-o", "yaml"))
+
+    def has(self, image: str) -> bool:
+        """Whether the node has an image."""
+        nodes = json.loads(self.kubectl("get", "nodes", "-o", "json"))["items"]
+        names = {name for node in nodes for held in node["status"]["images"] for name in held.get("names", [])}
+        return f"docker.io/library/{image}" in names
+
+    @contextmanager
+    def watched(self) -> Iterator[dict[str, str]]:
+        """While the block runs, list the pods every second; gives what kubectl said of each pod that ran, by its job."""
+        seen: dict[str, str] = {}
+        ended = Event()
+
+        def look() -> None:
+            while not ended.wait(1):
+                for line in self.kubectl("get", "pods", "--no-headers", "-L", "oi/job").splitlines():
+                    job = line.split()[-1]
+                    if " Running " in line and job not in seen:
+                        seen[job] = line
+                        say(f"kubectl get pods: {line}")
+
+        watcher = Thread(target=look)
+        watcher.start()
+        try:
+            yield seen
+        finally:
+            ended.set()
+            watcher.join()
+
+
+def content_tag() -> str:
+    """A tag for the image that changes with what it is built from."""
+    digest = hashlib.sha256()
+    for name in BUILT_FROM:
+        path = CHECKOUT / name
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file() and "__pycache__" not in file.parts:
+                digest.update(f"{file.relative_to(CHECKOUT)}\0".encode() + file.read_bytes())
+    return f"oi-trainer:{digest.hexdigest()[:12]}"
+
+
+def image_on(cluster: Cluster) -> str:
+    """The trainer image, built from this checkout and loaded into the cluster."""
+    image = content_tag()
+    if cluster.has(image):
+        say(f"image: {image} is on the node already")
+        return image
+    base = run(CLUSTER / "base-image").splitlines()[-1]
+    say(f"image: building {image} on {base}")
+    dockerfile = CHECKOUT / "docker" / "trainer.Dockerfile"
+    words = ("--network", "host", "--quiet", "--build-arg", f"BASE_IMAGE={base}", "-f", dockerfile, "-t", image)
+    run("docker", "build", *words, CHECKOUT)
+    say(f"image: loading {image}")
+    run(CLUSTER / "load-image", image)
+    return image
+
+
+def main() -> None:
+    """Run the demo in pods, to a promoted model."""
+    if not (CLUSTER / "up").is_file():
+        say("left out: there is no shared/cluster beside the checkout, so the run in pods did not take place")
+        return
+    cluster = Cluster()
+    os.environ |= {"OI_EXECUTION": "kubernetes", "OI_KUBECONFIG": cluster.kubeconfig, "OI_NAMESPACE": NAMESPACE}
+    os.environ["OI_TRAINER_IMAGE"] = image_on(cluster)
+    with tempfile.TemporaryDirectory(prefix="oi-cluster-") as folder:
+        state = Path(folder) / "state"
+        os.environ |= Addresses.free(BRIDGE).lines() | {"OI_STATE": str(state), "OI_ENV_FILE": str(state / "env")}
+        try:
+            services.start(state, ("minio", "mlflow"), say=say)
+            give_keys(cluster, job_env(keys.read(state / "env")), Path(folder))
+            run_in_pods(cluster, state)
+        finally:
+            services.stop(state)
+
+
+def give_keys(cluster: Cluster, lines: dict[str, str], folder: Path) -> None:
+    """The namespace, and in it the secret with what pods need to know."""
+    cluster.apply("namespace", NAMESPACE)
+    file = folder / "pod.env"
+    keys.write_private(file, "".join(f"{name}={value}\n" for name, value in lines.items()))
+    cluster.apply("secret", "generic", "oi-keys", f"--from-env-file={file}")
+
+
+def run_in_pods(cluster: Cluster, state: Path) -> None:
+    """`oi demo`, with every step in a pod."""
+    with cluster.watched() as seen:
+        status, seconds = demo("demo", os.environ)
+    check(status == 0, f"the demo in pods: a model was promoted, after {seconds:.0f} s")
+    champion = Tracking(Settings(_env_file=state / "env")).alias("oi-cascade", "champion")
+    check(champion is not None, f"oi-cascade@champion is version {champion}")
+    check({"train_classifier", "train_semseg"} <= set(seen), f"pods ran: {', '.join(sorted(seen))}")
+    left = cluster.kubectl("get", "pods", "--no-headers").split()
+    check(not left, "no pod is left")
+
+
+if __name__ == "__main__":
+    main()
