@@ -1,13 +1,19 @@
 """What all tests share: the folders beside the checkout, and one set of real servers."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from oi_tasks.io.outputs import Output, Outputs
 from oi_tasks.io.store import Store
+from oi_tasks.jobs import job_class
+from oi_tasks.jobs.base import execute
 from oi_tasks.local import services
 from oi_tasks.local.addresses import Addresses
+from oi_tasks.profile import Profile
 from oi_tasks.settings import Settings
 from oi_tasks.settings import settings as process_settings
 
@@ -85,3 +91,79 @@ def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator
     process_settings.cache_clear()
     yield
     process_settings.cache_clear()
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A whole run of the jobs on a small drawn release: what each said, by job; of `train_semseg` the last."""
+
+    profile: Profile
+    settings: Settings
+    said: dict[str, dict[str, Any]]
+    semseg: tuple[str, ...]
+
+    def job(self, name: str, **inputs: Any) -> dict[str, Any]:
+        """Run one more job of the chain's profile."""
+        return execute(job_class(name).from_profile(self.profile, **inputs), self.settings)
+
+    def output(self, name: str) -> Output:
+        """What a job published."""
+        return Outputs(Store(self.settings), self.settings.cache).get(name, self.said[name]["id"])
+
+
+SMALL = {
+    "name": "small",
+    "release": {"kind": "drawn", "drawn": {"photos": 160, "seed": 5}},
+    "quality": {"max_quarantined": 0.05, "mostly": 0.9},
+    "classes": {"max": 8, "min_coverage": 0.5, "min_count": 10, "unverified": "negative"},
+    "clusters": {"max": 2, "min_photos": 20},
+    "splits": {"tune": 0.15, "test": 0.25},
+    "photos": {"long_side": 256, "resolution": 0.25, "per_shard": 40},
+    "classifier": {
+        "backbone": "test_resnet",
+        "weights": "none",
+        "epochs": {"frozen": 0, "unfrozen": 3},
+        "batch": 16,
+        "loss": "bce",
+        "encoder_rate": 1e-3,
+    },
+    "semseg": {"epochs": 2, "batch": 16},
+    "gate": {"classifier": {"macro_f1": {"floor": 0.0, "may_lose": 0.5}}},
+}
+
+
+@pytest.fixture(scope="session")
+def small_profile() -> Profile:
+    """A profile that a whole run takes well under a minute with."""
+    return Profile.model_validate(SMALL)
+
+
+@pytest.fixture(scope="session")
+def chain(settings: Settings, small_profile: Profile) -> Chain:
+    """Every job once, on a real MinIO and a real MLflow, to a promoted cascade."""
+    said: dict[str, dict[str, Any]] = {}
+    made = Chain(small_profile, settings, said, ())
+
+    def run(name: str, **inputs: Any) -> str:
+        said[name] = made.job(name, **inputs)
+        return str(said[name]["id"])
+
+    release = run("fetch")
+    tables = run("tables", release=release)
+    photos = run("photos", release=release, tables=tables)
+    snapshot = run("snapshot", release=release, tables=tables, photos=photos)
+    validated = run("validate", snapshot=snapshot)
+    run("data_gate", validated=validated)
+    classes = run("collapse", validated=validated)
+    run("plan", classes=classes)
+    dataset = run("shards", validated=validated, classes=classes)
+    classifier = run("train_classifier", dataset=dataset)
+    semseg = tuple(
+        run("train_semseg", dataset=dataset, classifier=classifier, cluster=name)
+        for name in said["plan"]["result"]["clusters"]
+    )
+    evaluation = run("evaluate", dataset=dataset, classifier=classifier, semseg=semseg)
+    verdict = run("gate", evaluation=evaluation)
+    promoted = run("promote", verdict=verdict)
+    run("report", verdict=verdict, promoted=promoted)
+    return Chain(small_profile, settings, said, semseg)

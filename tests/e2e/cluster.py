@@ -63,7 +63,7 @@ class Cluster:
 
         def look() -> None:
             while not ended.wait(1):
-                for line in self.kubectl("get", "pods", "--no-headers", "-L", "oi/job").splitlines():
+                for line in self.kubectl("get", "pods", "--no-headers", "--ignore-not-found", "-L", "oi/job").splitlines():
                     job = line.split()[-1]
                     if " Running " in line and job not in seen:
                         seen[job] = line
@@ -140,7 +140,7 @@ def run_in_pods(cluster: Cluster, state: Path) -> None:
     champion = Tracking(Settings(_env_file=state / "env")).alias("oi-cascade", "champion")
     check(champion is not None, f"oi-cascade@champion is version {champion}")
     check({"train_classifier", "train_semseg"} <= set(seen), f"pods ran: {', '.join(sorted(seen))}")
-    left = cluster.kubectl("get", "pods", "--no-headers").split()
+    left = cluster.kubectl("get", "pods", "--no-headers", "--ignore-not-found").split()
     check(not left, "no pod is left")
 
 

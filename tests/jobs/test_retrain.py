@@ -1,0 +1,324 @@
+"""From shards to a promoted cascade, on a real MinIO and a real MLflow."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import yaml
+from PIL import Image
+from sklearn.metrics import f1_score
+
+from oi_tasks.core.fingerprint import sha256_of_file
+from oi_tasks.core.splits import split_of
+from oi_tasks.errors import BadInput, Refused
+from oi_tasks.io.ledger import Ledger
+from oi_tasks.io.shards import ShardReader
+from oi_tasks.io.store import REPORTS, Store
+from oi_tasks.io.tracking import Tracking
+from oi_tasks.jobs.plan import CASCADE
+from oi_tasks.models.cascade import Cascade
+from tests.conftest import SMALL, Chain
+
+pytestmark = pytest.mark.slow
+OI = str(Path(sys.executable).with_name("oi"))
+
+
+def ids(chain: Chain, *names: str) -> dict[str, str]:
+    fields = {"shards": "dataset", "train_classifier": "classifier", "collapse": "classes", "validate": "validated"}
+    return {fields[name]: chain.said[name]["id"] for name in names}
+
+
+# -- shards
+
+
+def test_a_photo_is_in_the_split_that_its_hash_says_and_in_no_other(chain: Chain) -> None:
+    samples = pl.read_parquet(chain.output("shards").local("samples.parquet"))
+    assert samples["id"].is_unique().all()
+    splits = chain.profile.splits
+    expected = [split_of(image_id, splits.tune, splits.test) for image_id in samples["id"]]
+    assert samples["split"].to_list() == expected
+    assert set(expected) == {"train", "tune", "test"}
+
+
+def test_the_tars_hold_the_same_as_the_table_and_the_photos_fill_their_canvas(chain: Chain) -> None:
+    dataset = chain.output("shards")
+    index = dataset.read_json("index.json")
+    rows = {row["id"]: row for row in pl.read_parquet(dataset.local("samples.parquet")).iter_rows(named=True)}
+    seen = set()
+    for name in dataset.names("shards/"):
+        with tarfile.open(dataset.local(name)) as tar:
+            members = {member.name: tar.extractfile(member).read() for member in tar}
+        for image_id in {Path(member).stem for member in members}:
+            facts, row = json.loads(members[f"{image_id}.json"]), rows[image_id]
+            assert row["shard"] == name
+            assert facts["boxes"] == row["boxes"]
+            assert facts["present"] == row["present"]
+            photo = Image.open(io.BytesIO(members[f"{image_id}.jpg"]))
+            assert list(photo.size) == index["canvases"][row["bin"]]
+            seen.add(image_id)
+    assert seen == set(rows)
+
+
+def test_a_reader_gives_the_photos_that_the_tars_hold(chain: Chain) -> None:
+    dataset = chain.output("shards")
+    reader = ShardReader(dataset, "test")
+    row = reader.table.row(3, named=True)
+    with tarfile.open(dataset.local(row["shard"])) as tar:
+        jpeg = tar.extractfile(f"{row['id']}.jpg").read()
+    assert reader.jpeg(3) == jpeg
+    assert (reader.image(3) == np.asarray(Image.open(io.BytesIO(jpeg)))).all()
+    with pytest.raises(BadInput, match="there is no split 'all'"):
+        ShardReader(dataset, "all")
+
+
+# -- training
+
+
+def test_a_stopped_training_goes_on_to_the_same_weights_bit_for_bit(chain: Chain, tmp_path: Path) -> None:
+    longer = json.loads(json.dumps(SMALL))
+    longer["classifier"]["epochs"] = {"frozen": 1, "unfrozen": 12}
+    (tmp_path / "longer.yaml").write_text(yaml.safe_dump(longer))
+    words = [OI, "train_classifier", "--profile", str(tmp_path / "longer.yaml")]
+    words += ["--set", f"dataset={chain.said['shards']['id']}"]
+    environment = os.environ | {"OI_ENV_FILE": str(_env_file(chain, tmp_path))}
+
+    first = subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert first.stderr is not None
+    for line in first.stderr:
+        if "unfrozen:" in line and "epoch" in line:
+            break
+    first.send_signal(signal.SIGTERM)
+    _, rest = first.communicate(timeout=60)
+    assert first.returncode == 75, rest
+    assert "with the state saved; run it again to go on" in rest
+
+    def weights(*more: str) -> tuple[str, str]:
+        done = subprocess.run([*words, *more], env=environment, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        said = json.loads(done.stdout)
+        output = _outputs(chain).get("train_classifier", said["id"])
+        return sha256_of_file(output.local("model.safetensors")), done.stderr
+
+    resumed, told = weights()
+    assert "goes on after" in told
+    whole, told = weights("--force")
+    assert "goes on after" not in told
+    assert resumed == whole
+
+
+def _outputs(chain: Chain) -> Any:
+    from oi_tasks.io.outputs import Outputs
+
+    return Outputs(Store(chain.settings), chain.settings.cache)
+
+
+def _env_file(chain: Chain, folder: Path) -> Path:
+    """The chain's settings as a file for another process."""
+    found = chain.settings
+    lines = {
+        "OI_STORE_ENDPOINT": found.store_endpoint,
+        "OI_STORE_ACCESS_KEY": found.store_access_key,
+        "OI_STORE_SECRET_KEY": found.store_secret_key.get_secret_value(),
+        "OI_MLFLOW_URL": found.mlflow_url,
+        "OI_CACHE": str(found.cache),
+    }
+    file = folder / "env"
+    file.write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
+    return file
+
+
+def test_a_model_that_the_registry_has_lost_is_trained_again(chain: Chain) -> None:
+    again = chain.job("train_classifier", **ids(chain, "shards"))
+    assert again["reused"]
+    tracking = Tracking(chain.settings)
+    spare = chain.profile.model_copy(update={"classifier": chain.profile.classifier.model_copy(update={"seed": 1})})
+    other = Chain(spare, chain.settings, {}, ())
+    version = other.job("train_classifier", **ids(chain, "shards"))["result"]["model_version"]
+    tracking.client.delete_model_version("oi-classifier", str(version))
+    once_more = other.job("train_classifier", **ids(chain, "shards"))
+    assert not once_more["reused"]
+    assert tracking.version_exists("oi-classifier", once_more["result"]["model_version"])
+
+
+@pytest.mark.parametrize(
+    ("part", "changed", "what"),
+    [
+        ("classifier", {"backbone": "resnet19"}, "timm has no backbone 'resnet19'"),
+        ("classifier", {"backbone": "vit_tiny_patch16_224"}, "does not give feature maps at strides 8, 16 and 32"),
+        ("classifier", {"epochs": {"frozen": 0, "unfrozen": 0}}, "no epoch is asked for"),
+        ("classifier", {"weights": {"address": "/nowhere.pth", "sha256": "0" * 64}}, "there is no file of weights"),
+    ],
+)
+def test_a_recipe_that_cannot_be_is_one_line(chain: Chain, part: str, changed: dict[str, Any], what: str) -> None:
+    profile = chain.profile.model_validate(SMALL | {part: SMALL[part] | changed})
+    with pytest.raises(BadInput, match=what) as refused:
+        Chain(profile, chain.settings, {}, ()).job("train_classifier", **ids(chain, "shards"))
+    assert "\n" not in str(refused.value)
+
+
+def test_a_cluster_that_is_none_is_one_line(chain: Chain) -> None:
+    with pytest.raises(BadInput, match="the dataset trains no cluster 'rockets'"):
+        chain.job("train_semseg", **ids(chain, "shards", "train_classifier"), cluster="rockets")
+
+
+# -- evaluation
+
+
+def champion(chain: Chain, folder: Path) -> Cascade:
+    version = chain.said["evaluate"]["result"]["candidate"]
+    return Cascade.load(Tracking(chain.settings).download(CASCADE, version, folder))
+
+
+def test_the_classifiers_f1_is_scikit_learns(chain: Chain, tmp_path: Path) -> None:
+    reader, cascade = ShardReader(chain.output("shards"), "test"), champion(chain, tmp_path)
+    truth = reader.known("present")
+    said = np.zeros_like(truth)
+    for row, sample in enumerate(reader.samples()):
+        found = cascade.predict_images([sample.image])[0]
+        said[row] = found.probabilities >= np.array(cascade.meta.thresholds)
+    there = truth.any(axis=0)
+    expected = f1_score(truth[:, there], said[:, there], average="macro", zero_division=0)
+    numbers = chain.said["evaluate"]["result"]["numbers"]
+    assert numbers["classifier"]["macro_f1"] == pytest.approx(expected, abs=1e-6)
+    assert set(numbers) == {"classifier", "cascade", *(f"semseg/{name}" for name in cascade.clusters)}
+
+
+def test_boxes_come_from_classes_that_are_there_and_are_sorted_by_score(chain: Chain, tmp_path: Path) -> None:
+    reader, cascade = ShardReader(chain.output("shards"), "test"), champion(chain, tmp_path)
+    found = cascade.predict([reader.jpeg(row) for row in range(12)])
+    for photo in found:
+        for box in photo.boxes:
+            place = cascade.classes.index(box.label)
+            assert photo.probabilities[place] >= cascade.meta.thresholds[place]
+            assert 0 <= box.box[0] < box.box[2] <= 1
+            assert 0 <= box.box[1] < box.box[3] <= 1
+            assert 0 <= box.score <= 1
+        assert [box.score for box in photo.boxes] == sorted((box.score for box in photo.boxes), reverse=True)
+
+
+def test_photos_together_and_alone_give_the_same(chain: Chain, tmp_path: Path) -> None:
+    reader, cascade = ShardReader(chain.output("shards"), "test"), champion(chain, tmp_path)
+    photos = [reader.jpeg(row) for row in range(10)]
+    together = cascade.predict(photos)
+    for photo, expected in zip(photos, together, strict=True):
+        alone = cascade.predict([photo])[0]
+        assert alone.probabilities == pytest.approx(expected.probabilities, abs=1e-5)
+        assert alone.ran == expected.ran
+
+
+def test_a_registered_cascade_answers_in_a_process_of_its_own(chain: Chain, tmp_path: Path) -> None:
+    version = chain.said["evaluate"]["result"]["candidate"]
+    reader, cascade = ShardReader(chain.output("shards"), "test"), champion(chain, tmp_path)
+    (tmp_path / "photo.jpg").write_bytes(reader.jpeg(0))
+    code = (
+        "import sys, mlflow, pandas\n"
+        f"mlflow.set_tracking_uri({chain.settings.mlflow_url!r})\n"
+        f"model = mlflow.pyfunc.load_model('models:/{CASCADE}/{version}')\n"
+        "photo = open('photo.jpg', 'rb').read()\n"
+        "print(model.predict(pandas.DataFrame({'photo': [photo]})).to_json(orient='records'))\n"
+        "print([name for name in sys.modules if name.startswith('oi_tasks.jobs')])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    *_, answer, imported = done.stdout.strip().splitlines()
+    assert imported == "[]"
+    labels = json.loads(json.loads(answer)[0]["labels"])
+    found = cascade.predict([reader.jpeg(0)])[0]
+    expected = {
+        label: pytest.approx(float(value), abs=1e-4)
+        for label, value, threshold in zip(
+            cascade.classes, found.probabilities, cascade.meta.thresholds, strict=True
+        )
+        if value >= threshold
+    }
+    assert labels == expected
+
+
+# -- gate, promotion, report
+
+
+def test_the_champion_pins_the_versions_of_its_parts_and_their_aliases_follow(chain: Chain, tmp_path: Path) -> None:
+    tracking = Tracking(chain.settings)
+    version = tracking.alias(CASCADE, "champion")
+    assert version == chain.said["promote"]["result"]["version"]
+    cascade = champion(chain, tmp_path)
+    assert cascade.pinned.parts["oi-classifier"] == chain.said["train_classifier"]["result"]["model_version"]
+    assert set(cascade.pinned.parts) == {"oi-classifier", *(f"oi-semseg-{name}" for name in cascade.clusters)}
+    for part, pinned in cascade.pinned.parts.items():
+        assert tracking.alias(part, "champion") == pinned
+
+
+def test_run_again_everything_is_reused(chain: Chain) -> None:
+    verdict = chain.said["gate"]["id"]
+    assert chain.job("promote", verdict=verdict)["reused"]
+    assert chain.job("report", verdict=verdict, promoted=chain.said["promote"]["id"])["reused"]
+    fields = {**ids(chain, "shards", "train_classifier"), "semseg": chain.semseg}
+    assert chain.job("evaluate", **fields)["reused"]
+
+
+def test_a_candidate_below_the_floor_is_refused_with_the_champion_unmoved(chain: Chain) -> None:
+    tracking, ledger = Tracking(chain.settings), Ledger(Store(chain.settings))
+    before = tracking.alias(CASCADE, "champion")
+    strict = chain.profile.model_validate(SMALL | {"gate": {"classifier": {"macro_f1": {"floor": 0.999}}}})
+    other = Chain(strict, chain.settings, {}, ())
+    said = other.job("gate", evaluation=chain.said["evaluate"]["id"])
+    assert said["result"]["verdict"] == "refuse"
+    assert [reason["code"] for reason in said["result"]["reasons"]] == ["below_floor"]
+    with pytest.raises(Refused, match="was refused by the gate"):
+        other.job("promote", verdict=said["id"])
+    assert tracking.alias(CASCADE, "champion") == before
+    assert [entry["event"] for entry in ledger.entries()].count("refused") == 1
+    page = other.job("report", verdict=said["id"])["result"]["report"].removeprefix(f"{REPORTS}/")
+    text = Store(chain.settings).get_bytes(REPORTS, page).decode()
+    assert "was refused" in text
+    assert "below the floor 0.999" in text
+
+
+def test_a_promotion_that_died_halfway_is_finished_and_told_once(chain: Chain) -> None:
+    tracking, ledger = Tracking(chain.settings), Ledger(Store(chain.settings))
+    version = chain.said["promote"]["result"]["version"]
+    told = [entry["event"] for entry in ledger.entries()]
+    tracking.client.delete_registered_model_alias(CASCADE, "champion")  # as if it had died before the alias moved
+    again = chain.job("promote", verdict=chain.said["gate"]["id"])
+    assert not again["reused"]
+    assert tracking.alias(CASCADE, "champion") == version
+    assert [entry["event"] for entry in ledger.entries()] == told
+    ledger.verify()
+
+
+def test_a_champion_that_moved_since_the_verdict_stops_the_promotion(chain: Chain) -> None:
+    tracking = Tracking(chain.settings)
+    version = chain.said["promote"]["result"]["version"]
+    source = tracking.client.get_model_version(CASCADE, str(version)).source
+    model_id = source.removeprefix("models:/")
+    other = tracking.client.create_model_version(CASCADE, source, model_id=model_id).version
+    tracking.set_alias(CASCADE, "champion", int(other))
+    try:
+        with pytest.raises(Refused, match=f"the champion is version {other} by now"):
+            chain.job("promote", verdict=chain.said["gate"]["id"])
+        assert tracking.alias(CASCADE, "champion") == int(other)
+    finally:
+        tracking.set_alias(CASCADE, "champion", version)
+        tracking.client.delete_model_version(CASCADE, other)
+
+
+def test_the_report_says_what_happened(chain: Chain) -> None:
+    key = chain.said["report"]["result"]["report"].removeprefix(f"{REPORTS}/")
+    page = Store(chain.settings).get_bytes(REPORTS, key).decode()
+    version = chain.said["promote"]["result"]["version"]
+    assert f"Version {version} of oi-cascade is the champion now" in page
+    assert "<svg" in page
+    assert chain.said["shards"]["id"] in page
+    assert "http" not in page.replace(chain.settings.mlflow_url, "").replace("http://www.w3.org", "").replace(
+        "http://purl.org", ""
+    ).replace("http://creativecommons.org", "").replace("https://matplotlib.org", "")
