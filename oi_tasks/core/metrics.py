@@ -81,7 +81,7 @@ def ratio(sums: Counts) -> Counts:
 
 
 def mean_ratio(sums: Counts) -> Counts:
-    """Mean over rows of first count over second, (..., R, 2): mean IoU over classes; rows without a second count out."""
+    """Mean over rows of first count over second, (..., R, 2): mean IoU over classes. Rows of no count are left out."""
     with np.errstate(invalid="ignore", divide="ignore"):
         values = sums[..., 0] / sums[..., 1]
     return _mean_of_known(np.where(sums[..., 1] > 0, values, np.nan))

@@ -128,7 +128,7 @@ class Tracking:
         to.mkdir(parents=True, exist_ok=True)
         found = Path(mlflow.artifacts.download_artifacts(f"models:/{model}/{version}", dst_path=str(to)))
         flavour = mlflow.models.Model.load(found).flavors["python_function"]
-        return found / flavour["artifacts"]["model"]["path"]
+        return found / str(flavour["artifacts"]["model"]["path"])
 
     def url_of(self, model: str, version: int) -> str:
         """The page of a version."""

@@ -67,7 +67,9 @@ class Evaluate(Job):
         io.tracking.check()
         reader = ShardReader(io.input("shards", self.dataset), "test")
         if not len(reader):
-            raise Refused("the test split holds no photo: nothing can be judged", fix="raise splits.test in the profile")
+            raise Refused(
+                "the test split holds no photo: nothing can be judged", fix="raise splits.test in the profile"
+            )
         folder = io.scratch / "candidate"
         self._assemble(io, folder)
         candidate = Cascade.load(folder)
@@ -152,7 +154,10 @@ class Evaluate(Job):
         summary = f"{len(candidate.classes)} classes; clusters {', '.join(candidate.clusters) or 'none'}"
         with io.tracking.run(self.name, "cascade", {"dataset": self.dataset}, {"parts": dict(pinned.parts)}) as run:
             measured = {
-                f"{part}/{name}": value for part, named in numbers.items() for name, value in named.items() if value is not None
+                f"{part}/{name}": value
+                for part, named in numbers.items()
+                for name, value in named.items()
+                if value is not None
             }
             run.log(measured, 0)
             known = io.tracking.version_with(CASCADE, "parts", tags["parts"])

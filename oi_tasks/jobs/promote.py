@@ -31,7 +31,8 @@ class Promote(Job):
 
     def still_good(self, io: JobIO, output: Output) -> bool:
         """As long as the alias points where this promotion put it."""
-        return io.tracking.alias(CASCADE, "champion") == output.result["version"]
+        version: int = output.result["version"]
+        return io.tracking.alias(CASCADE, "champion") == version
 
     def run(self, io: JobIO) -> Result:
         """Move the aliases. Raises Refused when the verdict is not to promote, or another champion stands by now."""

@@ -89,8 +89,13 @@ def finished(before: Mapping[Key, Step], after: Iterable[Step]) -> list[Step]:
 
 
 def begun(before: Mapping[Key, Step], after: Iterable[Step]) -> list[Step]:
-    """The steps that run now and did not before."""
-    return [step for step in after if step.state in ("running", "deferred") and _state(before, step) not in BUSY[:2]]
+    """The steps that run now and did not before; one that comes back from waiting for its pod has run before."""
+    return [step for step in after if step.state in ("running", "deferred") and not _ran(before.get(step.key), step)]
+
+
+def _ran(known: Step | None, step: Step) -> bool:
+    """Whether the same try of a step was seen running."""
+    return known is not None and known.start_date is not None and known.try_number == step.try_number
 
 
 def _state(before: Mapping[Key, Step], step: Step) -> str | None:

@@ -84,7 +84,8 @@ class Cascade:
 
     def predict(self, photos: Sequence[bytes]) -> list[PhotoPrediction]:
         """What is in each photo (an encoded image) and where. Raises OSError for bytes that are no image."""
-        return self.predict_images([self._squashed(data) for data in photos])
+        found: list[PhotoPrediction] = self.predict_images([self._squashed(data) for data in photos])
+        return found
 
     def _squashed(self, data: bytes) -> NDArray[np.uint8]:
         photo = Image.open(io.BytesIO(data))
@@ -118,7 +119,8 @@ class Cascade:
         masks: list[dict[str, NDArray[np.float32]]] = [{} for _ in places]
         thresholds = np.array(self.meta.thresholds)
         for slug, (model, _) in self.semseg.items():
-            named = (said[:, self.places[slug]] >= thresholds[self.places[slug]]).any(axis=1)
+            own = self.places[slug]
+            named: NDArray[np.bool_] = np.any(said[:, own] >= thresholds[own], axis=1)
             rows = [row for row, place in enumerate(places) if named[row] or slug in route.get(place, ())]
             if rows:
                 for row, mask in zip(rows, model(photos[rows]).sigmoid().numpy(), strict=True):
@@ -131,8 +133,10 @@ class Cascade:
             meta = self.semseg[slug][1]
             for channel, place in enumerate(self.places[slug]):
                 if said[place] >= self.meta.thresholds[place]:
-                    parts = components(mask[channel], meta.thresholds[channel])
-                    boxes += [FoundBox(meta.classes[channel], part.box, part.score * float(said[place])) for part in parts]
+                    boxes += [
+                        FoundBox(meta.classes[channel], part.box, part.score * float(said[place]))
+                        for part in components(mask[channel], meta.thresholds[channel])
+                    ]
         boxes.sort(key=lambda box: (-box.score, box.label, box.box))
         return PhotoPrediction(said, tuple(boxes), tuple(sorted(masks)), masks)
 

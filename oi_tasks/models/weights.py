@@ -2,6 +2,7 @@
 
 import importlib.util
 import shutil
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Literal
@@ -100,15 +101,16 @@ def fetch_imagenet(backbone: str, store: Store, scratch: Path) -> Path:
 
 def _check_hub(backbone: str, repository: str | None) -> None:
     """Raise Unreachable at once when the hub does not answer and its cache does not hold the weights."""
-    import httpx
     from huggingface_hub import constants, try_to_load_from_cache
-    from huggingface_hub.utils import get_session
 
     if repository is None or isinstance(try_to_load_from_cache(repository, "model.safetensors"), str):
         return
     try:
-        get_session().head(constants.ENDPOINT, timeout=HUB_TIMEOUT)
-    except httpx.HTTPError as error:
+        with urllib.request.urlopen(constants.ENDPOINT, timeout=HUB_TIMEOUT):
+            pass
+    except urllib.error.HTTPError:
+        pass  # an answer all the same
+    except OSError as error:
         raise _hub_unreachable(backbone, error) from None
 
 

@@ -160,7 +160,7 @@ class SnapshotInspection:
             self.tables["boxes"].take(pl.read_parquet(self._files[name]), derive).write_parquet(self._out / name)
 
     def _across(self, edges: pl.DataFrame, described: pl.DataFrame) -> None:
-        """Judge labels across the tables, if all can be read; name those that the descriptions leave out by their MID."""
+        """Judge labels across the tables, if all can be read; what has no description is named by its MID."""
         counts = {
             "boxes": pl.scan_parquet(self._out / "boxes" / "*.parquet"),
             "image_labels": pl.scan_parquet(self._out / "image_labels.parquet"),

@@ -52,9 +52,7 @@ def _envelope_area(scores: np.ndarray, hits: np.ndarray, positives: int) -> floa
         right += bool(hits[place])
         recalls.append(right / positives)
         precisions.append(right / rank)
-    return sum(
-        (recalls[rank + 1] - recalls[rank]) * max(precisions[rank:]) for rank in range(len(precisions))
-    )
+    return sum((recalls[rank + 1] - recalls[rank]) * max(precisions[rank:]) for rank in range(len(precisions)))
 
 
 @given(st.integers(0, 10_000))
@@ -65,7 +63,9 @@ def test_average_precision_is_the_area_under_the_envelope(seed: int) -> None:
     found = metrics.average_precision(scores, hits, positives)
     assert found == pytest.approx(_envelope_area(scores, hits, positives))
     if hits.any():  # scikit-learn takes the steps without the envelope, which is never above it
-        assert metrics.average_precision(scores, hits, int(hits.sum())) >= sk.average_precision_score(hits, scores) - 1e-9
+        assert (
+            metrics.average_precision(scores, hits, int(hits.sum())) >= sk.average_precision_score(hits, scores) - 1e-9
+        )
 
 
 def test_average_precision_of_nothing() -> None:

@@ -63,7 +63,9 @@ class Cluster:
 
         def look() -> None:
             while not ended.wait(1):
-                for line in self.kubectl("get", "pods", "--no-headers", "--ignore-not-found", "-L", "oi/job").splitlines():
+                for line in self.kubectl(
+                    "get", "pods", "--no-headers", "--ignore-not-found", "-L", "oi/job"
+                ).splitlines():
                     job = line.split()[-1]
                     if " Running " in line and job not in seen:
                         seen[job] = line

@@ -55,7 +55,10 @@ def test_one_code_has_one_text() -> None:
 def test_only_what_nothing_can_be_done_about_is_critical() -> None:
     """No number of bad rows is critical: they are set apart, and the gate goes by their share."""
     critical = {
-        one.meta.code for suite in load_suites(SHIPPED).values() for one in suite.expectations if one.severity == "critical"
+        one.meta.code
+        for suite in load_suites(SHIPPED).values()
+        for one in suite.expectations
+        if one.severity == "critical"
     }
     assert critical == {
         "no_photos",
@@ -101,7 +104,9 @@ def test_a_changed_suite_has_another_fingerprint(folder: Path) -> None:
         ({"type": "expect_column_mean_to_be_between"}, {}, "needs the whole table"),
     ],
 )
-def test_a_suite_that_cannot_be_is_refused(folder: Path, change: dict[str, Any], meta: dict[str, Any], what: str) -> None:
+def test_a_suite_that_cannot_be_is_refused(
+    folder: Path, change: dict[str, Any], meta: dict[str, Any], what: str
+) -> None:
     write(folder, "boxes", change, meta)
     with pytest.raises(BadInput, match=what) as caught:
         load_suites(folder)

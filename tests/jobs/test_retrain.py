@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tarfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -236,9 +235,7 @@ def test_a_registered_cascade_answers_in_a_process_of_its_own(chain: Chain, tmp_
     found = cascade.predict([reader.jpeg(0)])[0]
     expected = {
         label: pytest.approx(float(value), abs=1e-4)
-        for label, value, threshold in zip(
-            cascade.classes, found.probabilities, cascade.meta.thresholds, strict=True
-        )
+        for label, value, threshold in zip(cascade.classes, found.probabilities, cascade.meta.thresholds, strict=True)
         if value >= threshold
     }
     assert labels == expected

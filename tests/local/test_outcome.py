@@ -75,7 +75,7 @@ def test_each_change_is_seen_once_and_in_the_order_it_happened() -> None:
     after = [
         step("d", "a", "success", end_date=T0 + timedelta(seconds=2)),
         step("d", "b", "success", end_date=T0 + timedelta(seconds=1)),
-        step("d", "c", "running"),
+        step("d", "c", "running", start_date=T0),
         step("d", "e", "success", end_date=T0),
         step("d", "f", "skipped"),
     ]
@@ -84,6 +84,13 @@ def test_each_change_is_seen_once_and_in_the_order_it_happened() -> None:
     assert [each.task_id for each in begun(known, after)] == ["c"]
     known = {each.key: each for each in after}
     assert finished(known, after) == begun(known, after) == []
+
+
+def test_a_step_that_comes_back_from_waiting_for_its_pod_has_begun_before_but_a_new_try_begins() -> None:
+    waited = {each.key: each for each in [step("d", "a", "queued", start_date=T0, try_number=1)]}
+    assert begun(waited, [step("d", "a", "running", start_date=T0, try_number=1)]) == []
+    again = step("d", "a", "running", start_date=T0, try_number=2)
+    assert begun(waited, [again]) == [again]
 
 
 def test_what_is_said_of_a_step() -> None:

@@ -120,6 +120,8 @@ def written(frames: Frames, folder: Path) -> dict[str, Path]:
         if name != "boxes":
             table.write_parquet(folder / f"{name}.parquet")
     for digit in "0123456789abcdef":
-        here = pl.col("ImageID").str.starts_with(digit) if "ImageID" in frames["boxes"].columns else pl.lit(digit == "0")
+        here = (
+            pl.col("ImageID").str.starts_with(digit) if "ImageID" in frames["boxes"].columns else pl.lit(digit == "0")
+        )
         frames["boxes"].filter(here).write_parquet(folder / "boxes" / f"{digit}.parquet")
     return {path.relative_to(folder).as_posix(): path for path in folder.rglob("*.parquet")}

@@ -62,7 +62,9 @@ def _class(name: str) -> str:
     return "".join(word.capitalize() for word in name.split("_"))
 
 
-@pytest.mark.parametrize(("checked", "failing", "held"), [(1000, 1, True), (999, 1, False), (0, 0, True), (10, 0, True)])
+@pytest.mark.parametrize(
+    ("checked", "failing", "held"), [(1000, 1, True), (999, 1, False), (0, 0, True), (10, 0, True)]
+)
 def test_enough_rows_keep_it(checked: int, failing: int, held: bool) -> None:
     assert holds(checked, failing, 0.999) is held
 
@@ -90,9 +92,13 @@ def test_a_check_that_raises_is_critical(frames: Frames, judge: Judge, tmp_path:
     """Even one of severity info: here it names a column that is not there."""
     (tmp_path / "suites").mkdir()
     kwargs = {"column": "Nowhere", "value_set": [0]}
-    folder = suites_with(tmp_path / "suites", "boxes", 0, kwargs=kwargs, severity="info", type="expect_column_values_to_be_in_set")
+    folder = suites_with(
+        tmp_path / "suites", "boxes", 0, kwargs=kwargs, severity="info", type="expect_column_values_to_be_in_set"
+    )
     quality = judge(frames, folder=folder)
-    assert [(one["code"], one["severity"], one["count"]) for one in quality["findings"]] == [("check_raised", "critical", 1)]
+    assert [(one["code"], one["severity"], one["count"]) for one in quality["findings"]] == [
+        ("check_raised", "critical", 1)
+    ]
     assert "Nowhere" in quality["findings"][0]["examples"][0]["error"]
     assert quality["verdict"] == "fail"
     assert next(one["status"] for one in quality["expectations"] if one["code"] == "box_incomplete") == "raised"

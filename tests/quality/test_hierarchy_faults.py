@@ -61,12 +61,16 @@ def test_cycles_against_a_plain_search(pairs: list[tuple[int, int]]) -> None:
 
 def test_the_real_hierarchy(real_photos: Path, frames: Frames, judge: Judge) -> None:
     """848 nodes, 602 labels, of which 190 stand more than once and one, the root, has no description."""
-    edges = [vars(edge) for edge in read_edges(json.loads((real_photos / "bbox_labels_600_hierarchy.json").read_text()))]
+    edges = [
+        vars(edge) for edge in read_edges(json.loads((real_photos / "bbox_labels_600_hierarchy.json").read_text()))
+    ]
     frames["edges"] = frame("edges", edges)
     read = read_csv(real_photos / "class-descriptions-boxable.csv", "descriptions", "real", DESCRIPTIONS, header=False)
     frames["descriptions"] = read.rows
     for table in ("boxes", "image_labels"):
-        frames[table] = frames[table].with_columns(LabelName=pl.col("LabelName").replace({"/m/cat": "/m/01yrx", "/m/dog": "/m/0bt9lr"}))
+        frames[table] = frames[table].with_columns(
+            LabelName=pl.col("LabelName").replace({"/m/cat": "/m/01yrx", "/m/dog": "/m/0bt9lr"})
+        )
     quality = judge(frames)
     assert {one["code"]: (one["severity"], one["count"]) for one in quality["findings"]} == {
         "label_in_several_places": ("info", 190),

@@ -21,7 +21,11 @@ def rule(place: int, code: str, sql: str, *, set_apart: bool = True, reason: str
 def test_a_row_is_set_apart_for_the_first_rule_it_breaks() -> None:
     judged = judge_rows("boxes", FRAME, [rule(0, "five", "low = 5"), rule(1, "c", "ImageID >= 'c'")])
     assert judged.clean["ImageID"].to_list() == ["a"]
-    assert judged.quarantine.select("ImageID", "row", "reason").rows() == [("b", 1, "five"), ("c", 2, "five"), ("d", 3, "c")]
+    assert judged.quarantine.select("ImageID", "row", "reason").rows() == [
+        ("b", 1, "five"),
+        ("c", 2, "five"),
+        ("d", 3, "c"),
+    ]
     assert judged.broken == {0: 2, 1: 2}
     assert judged.apart["five"][0] == {"ImageID": "b", "LabelName": "/m/x", "low": 5, "row": 1}
 
@@ -65,7 +69,11 @@ def test_a_lost_row_ends_the_job(frames: Frames, judge: Judge, monkeypatch: pyte
 
     def lossy(*given):
         judged = judge_rows(*given)
-        return judged if judged.quarantine.is_empty() else type(judged)(**(vars(judged) | {"quarantine": judged.quarantine.clear()}))
+        return (
+            judged
+            if judged.quarantine.is_empty()
+            else type(judged)(**(vars(judged) | {"quarantine": judged.quarantine.clear()}))
+        )
 
     monkeypatch.setattr(inspection, "judge_rows", lossy)
     with pytest.raises(OiError, match="boxes: 16 rows in and 0 added are not 15 out and 0 apart"):

@@ -128,7 +128,9 @@ def test_numbers_for_people() -> None:
         "True",
         "3",
     ]
-    assert [share(value).replace("\N{NO-BREAK SPACE}", " ") for value in (None, 0, 1, 0.5, 1e-9, 0.999999999, 0.00123)] == [
+    assert [
+        share(value).replace("\N{NO-BREAK SPACE}", " ") for value in (None, 0, 1, 0.5, 1e-9, 0.999999999, 0.00123)
+    ] == [
         "\N{EN DASH}",
         "0 %",
         "100 %",
@@ -137,4 +139,8 @@ def test_numbers_for_people() -> None:
         "> 99.999 %",
         "0.123 %",
     ]
-    assert [plural(1, "box", "boxes"), plural(2000, "box", "boxes"), plural(0, "row")] == ["1 box", "2,000 boxes", "0 rows"]
+    assert [plural(1, "box", "boxes"), plural(2000, "box", "boxes"), plural(0, "row")] == [
+        "1 box",
+        "2,000 boxes",
+        "0 rows",
+    ]
