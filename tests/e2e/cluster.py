@@ -138,12 +138,23 @@ def run_in_pods(cluster: Cluster, state: Path) -> None:
     """`oi demo`, with every step in a pod."""
     with cluster.watched() as seen:
         status, seconds = demo("demo", os.environ)
+    tell_failed_tries(state)
     check(status == 0, f"the demo in pods: a model was promoted, after {seconds:.0f} s")
     champion = Tracking(Settings(_env_file=state / "env")).alias("oi-cascade", "champion")
     check(champion is not None, f"oi-cascade@champion is version {champion}")
     check({"train_classifier", "train_semseg"} <= set(seen), f"pods ran: {', '.join(sorted(seen))}")
     left = cluster.kubectl("get", "pods", "--no-headers", "--ignore-not-found").split()
     check(not left, "no pod is left")
+
+
+def tell_failed_tries(state: Path) -> None:
+    """The end of the log of each try that failed, though a later one may have gone well."""
+    for log in sorted((state / "airflow" / "logs").rglob("attempt=*.log")):
+        said = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+        if any(entry.get("level") in ("error", "critical") for entry in said):
+            say(f"a try with an error: {log.relative_to(state)}")
+            for entry in said[-25:]:
+                say(f"  | {json.dumps(entry)[:600]}")
 
 
 if __name__ == "__main__":
