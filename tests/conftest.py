@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from oi_tasks.io.outputs import Output, Outputs
@@ -16,6 +17,9 @@ from oi_tasks.local.addresses import Addresses
 from oi_tasks.profile import Profile
 from oi_tasks.settings import Settings
 from oi_tasks.settings import settings as process_settings
+
+hypothesis.settings.register_profile("here", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("here")
 
 SHARED = Path(__file__).parents[2] / "shared"
 

@@ -1,0 +1,87 @@
+"""Thresholds against trying every one of them."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import f1_score
+
+from oi_tasks.core.thresholds import FEW, MaskCounts, best_f1_threshold, f1_by_class, f1_thresholds
+
+
+def drawn(seed: int, photos: int = 50) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(seed)
+    present = random.random(photos) < 0.4
+    present[0] = True
+    return np.round(np.clip(0.3 * present + 0.7 * random.random(photos), 0, 1), 2).astype(np.float32), present
+
+
+@given(st.integers(0, 10_000))
+def test_no_threshold_reaches_a_larger_f1(seed: int) -> None:
+    probabilities, present = drawn(seed)
+    chosen = f1_score(present, probabilities >= best_f1_threshold(probabilities, present))
+    best = max(f1_score(present, probabilities >= threshold) for threshold in np.linspace(0, 1, 201))
+    assert chosen == pytest.approx(best)
+
+
+def test_a_class_with_few_photos_takes_the_threshold_of_all() -> None:
+    probabilities, present = (
+        np.stack(each, axis=1) for each in zip(*(drawn(seed, 200) for seed in range(3)), strict=True)
+    )
+    present[:, 2] = False
+    present[: FEW - 1, 2] = True
+    known = np.ones_like(present)
+    found = f1_thresholds(probabilities, present, known)
+    assert found[2] == best_f1_threshold(probabilities.ravel(), present.ravel())
+    assert found[0] == best_f1_threshold(probabilities[:, 0], present[:, 0])
+
+
+def test_what_is_unknown_sets_no_threshold() -> None:
+    probabilities, present = drawn(1, 100)
+    both, truth = np.stack([probabilities] * 2, axis=1), np.stack([present] * 2, axis=1)
+    known = np.ones_like(truth)
+    known[60:, 0] = False
+    truth[60:, 0] ^= True
+    found = f1_thresholds(both, truth, known)
+    assert found[0] == best_f1_threshold(probabilities[:60], present[:60])
+    f1 = f1_by_class(both >= found, truth, known)
+    assert f1[0] == pytest.approx(f1_score(present[:60], probabilities[:60] >= found[0]))
+
+
+def test_nothing_present_is_one_half() -> None:
+    assert best_f1_threshold(np.array([0.2, 0.9], dtype=np.float32), np.zeros(2, dtype=bool)) == 0.5
+
+
+@given(st.integers(0, 10_000))
+def test_mask_thresholds_are_the_best_of_all_that_are_tried(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    targets = random.random((4, 2, 5, 6)) < 0.4
+    targets[0, :, 0, 0] = True
+    probabilities = np.clip(0.3 * targets + 0.7 * random.random(targets.shape), 0, 0.999).astype(np.float32)
+    known = random.random((4, 2)) < 0.7
+    known[0] = True
+    counts = MaskCounts(2)
+    for half in (slice(0, 2), slice(2, 4)):
+        counts.add(probabilities[half], targets[half], known[half])
+    thresholds, iou = counts.best()
+    for place in range(2):
+        rows = known[:, place]
+        true, said = targets[rows, place], probabilities[rows, place]
+
+        def reached(threshold: float, true: np.ndarray = true, said: np.ndarray = said) -> float:
+            # the counts are by steps of 1/200: compare steps, as a float is not its step's own number
+            there = (said * 200).astype(int) >= round(threshold * 200)
+            return (there & true).sum() / (there | true).sum()
+
+        assert iou[place] == pytest.approx(reached(thresholds[place]))
+        assert iou[place] == pytest.approx(max(reached(step / 200) for step in range(200)))
+
+
+def test_a_class_in_no_photo_has_no_score_and_the_threshold_of_the_others() -> None:
+    counts = MaskCounts(2)
+    targets = np.zeros((1, 2, 2, 2), dtype=bool)
+    targets[0, 0, 0] = True
+    counts.add(np.where(targets, 0.8, 0.1).astype(np.float32), targets, np.ones((1, 2), dtype=bool))
+    thresholds, iou = counts.best()
+    assert np.isnan(iou[1])
+    assert thresholds[1] == thresholds[0]
