@@ -1,0 +1,40 @@
+"""The profile: one file that configures a whole pipeline."""
+
+from oi_tasks.profile.classes import Classes, Clusters, Override
+from oi_tasks.profile.gate import Gate, Threshold
+from oi_tasks.profile.loading import SHIPPED, describe, load_profile, parse_profile, profile_files
+from oi_tasks.profile.parts import Mid, Part, Share
+from oi_tasks.profile.photos import Photos, Splits
+from oi_tasks.profile.pods import Pod, Pods
+from oi_tasks.profile.profile import Profile
+from oi_tasks.profile.quality import Quality
+from oi_tasks.profile.release import Drawn, ReleaseSpec
+from oi_tasks.profile.training import Classifier, Epochs, Semseg, Weights
+
+__all__ = [
+    "SHIPPED",
+    "Classes",
+    "Classifier",
+    "Clusters",
+    "Drawn",
+    "Epochs",
+    "Gate",
+    "Mid",
+    "Override",
+    "Part",
+    "Photos",
+    "Pod",
+    "Pods",
+    "Profile",
+    "Quality",
+    "ReleaseSpec",
+    "Semseg",
+    "Share",
+    "Splits",
+    "Threshold",
+    "Weights",
+    "describe",
+    "load_profile",
+    "parse_profile",
+    "profile_files",
+]

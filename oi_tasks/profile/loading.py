@@ -1,0 +1,70 @@
+"""Read profiles: by name, from a YAML file, or as JSON."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from oi_tasks.errors import BadInput
+from oi_tasks.profile.profile import Profile
+from oi_tasks.settings import settings
+
+SHIPPED = Path(__file__).parents[1] / "profiles"
+
+
+def profile_files() -> dict[str, Path]:
+    """All profiles by name: the shipped ones, and yours (`OI_PROFILES`), which win."""
+    folders = [SHIPPED, *([settings().profiles] if settings().profiles else [])]
+    return {path.stem: path for folder in folders if folder for path in sorted(folder.glob("*.yaml"))}
+
+
+def load_profile(source: str) -> Profile:
+    """A profile by its name, by the path of a YAML file, or as JSON. Raises BadInput naming what is wrong and where."""
+    if source.lstrip().startswith("{"):
+        where, text = "the profile given as JSON", source
+    elif source.endswith((".yaml", ".yml")):
+        path = Path(source)
+        if not path.is_file():
+            raise BadInput(f"there is no profile file {source}", fix="give the path of a YAML file, or a name")
+        where, text = str(path), path.read_text(encoding="utf-8")
+    else:
+        files = profile_files()
+        if source not in files:
+            raise BadInput(f"there is no profile {source!r}", fix=f"choose one of {', '.join(sorted(files))}")
+        where, text = str(files[source]), files[source].read_text(encoding="utf-8")
+    return parse_profile(text, where)
+
+
+def parse_profile(text: str, where: str) -> Profile:
+    """A profile from YAML or JSON text. Raises BadInput naming the field that is wrong."""
+    try:
+        value = json.loads(text) if text.lstrip().startswith("{") else yaml.safe_load(text)
+    except (yaml.YAMLError, json.JSONDecodeError) as error:
+        raise BadInput(f"the profile is not YAML: {' '.join(str(error).split())}", where) from None
+    if not isinstance(value, dict):
+        raise BadInput("the profile is not a mapping of fields", where)
+    try:
+        return Profile.model_validate(value)
+    except ValidationError as error:
+        raise BadInput(describe(error), where) from None
+
+
+def describe(error: ValidationError) -> str:
+    """What is wrong with a model's fields, in one line: the first fault, and how many more."""
+    first, *more = error.errors()
+    field = ".".join(str(part) for part in first["loc"] if not (isinstance(part, str) and part[:1].isupper()))
+    kind: str = first["type"]
+    if kind == "extra_forbidden":
+        text = f"there is no field {field}"
+    elif kind == "missing":
+        text = f"the field {field} is missing"
+    else:
+        text = f"{field} cannot be {json.dumps(_short(first['input']))}: {first['msg'].lower()}"
+    return text + (f" (and {len(more)} more)" if more else "")
+
+
+def _short(value: Any) -> Any:
+    text = str(value)
+    return value if isinstance(value, (int, float, bool, type(None))) else text[:60]
