@@ -124,21 +124,15 @@ def test_a_damaged_object_is_found(minio_settings: Settings, store: Store, tmp_p
             read("below/a.txt")
 
 
-def test_two_at_once_publish_one_output(minio_settings: Settings) -> None:
+def test_two_at_once_publish_one_output(minio_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # only a main thread can listen for signals
     job, said = WriteTwo(text="seven"), []
-    outcomes = [threading.Thread(target=lambda: said.append(_quietly(job, minio_settings))) for _ in range(2)]
-    for outcome in outcomes:
-        outcome.start()
-    for outcome in outcomes:
-        outcome.join()
+    runs = [threading.Thread(target=lambda: said.append(execute(job, minio_settings))) for _ in range(2)]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join()
     assert len({one["id"] for one in said}) == 1
-
-
-def _quietly(job: Job, settings: Settings) -> dict[str, Any]:
-    """Run a job in a thread, where signals cannot be listened for."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(signal, "signal", lambda *_: None)
-        return execute(job, settings)
 
 
 def test_stopped_and_gone_on(minio_settings: Settings, store: Store) -> None:

@@ -64,9 +64,10 @@ def test_a_saved_model_answers_the_same(tmp_path) -> None:
     model = Classifier("test_resnet", 2).eval()
     save_model(tmp_path, model, meta)
     loaded, found = load_model(tmp_path)
+    assert all(torch.equal(tensor, loaded.state_dict()[name]) for name, tensor in model.state_dict().items())
     photos = torch.rand(2, 3, 64, 64)
     with torch.inference_mode():
-        assert torch.equal(loaded(photos), model(photos))
+        torch.testing.assert_close(loaded(photos), model(photos))
     assert found == meta
     assert {path.name for path in tmp_path.iterdir()} == {"model.safetensors", "model.json"}
     (tmp_path / "model.json").write_text("{}")
