@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from oi_tasks import __version__
-from oi_tasks.commands import local, profiles
+from oi_tasks.commands import local, profiles, status
 from oi_tasks.commands.steps import add_steps
 from oi_tasks.errors import OiError
 
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 for _group in (
     local,
+    status,
     profiles,
 ):
     app.registered_commands.extend(_group.app.registered_commands)

@@ -1,4 +1,4 @@
-"""`oi up`, `oi down`, `oi status`, `oi demo`: the servers of one machine. What they need is imported when they run."""
+"""`oi up`, `oi down`, `oi demo`: the servers of one machine. What they need is imported when they run."""
 
 import os
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def dags_folder() -> Path | None:
 
 
 @contextmanager
-def _console() -> "Iterator[Console]":
+def console_of_servers() -> "Iterator[Console]":
     """Where messages go. Of several taken ports each gets its own line: the last is raised, the others stand before."""
     from rich.console import Console
 
@@ -48,7 +48,7 @@ def up() -> None:
     """Start MinIO, MLflow and Airflow beside the checkout, or find them running."""
     from oi_tasks.local import services
 
-    with _console() as console:
+    with console_of_servers() as console:
         services.start(state_folder(), dags=dags_folder(), say=lambda text: console.print(text, markup=False))
 
 
@@ -57,35 +57,9 @@ def down() -> None:
     """End the servers that `oi up` or `oi demo` started, and nothing else."""
     from oi_tasks.local import services
 
-    with _console() as console:
+    with console_of_servers() as console:
         if not services.stop(state_folder(), say=lambda text: console.print(text, markup=False)):
             console.print("nothing runs")
-
-
-@app.command("status", rich_help_panel=PANEL)
-def status() -> None:
-    """Tell what runs: name, pid, address, health, memory, time since its start."""
-    from rich.table import Table
-
-    from oi_tasks.local import services
-    from oi_tasks.local.outcome import span
-
-    with _console() as console:
-        table = Table("server", "pid", "address", "health", "memory", "up for", box=None, pad_edge=False)
-        total = 0
-        for server in services.status(state_folder()):
-            memory, total = f"{server.memory / 1e6:.0f} MB", total + server.memory
-            running = server.pid is not None
-            table.add_row(
-                server.name,
-                str(server.pid or ""),
-                server.address,
-                server.problem or "well",
-                memory if running else "",
-                span(server.uptime) if running else "",
-            )
-        console.print(table)
-        console.print(f"memory in all: {total / 1e6:.0f} MB (shared pages counted once); state: {state_folder()}")
 
 
 @app.command("demo", rich_help_panel=PANEL)
@@ -93,5 +67,5 @@ def demo(profile: Annotated[str, typer.Option("--profile", help="the profile to 
     """Start the servers, ingest, retrain, and follow it until a model is promoted."""
     from oi_tasks.local.demo import demo as run_demo
 
-    with _console() as console:
+    with console_of_servers() as console:
         run_demo(state_folder(), profile, dags_folder(), console)

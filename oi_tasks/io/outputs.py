@@ -141,6 +141,11 @@ class Outputs:
         for key in self.store.list(DATA, f"outputs/{job}/"):
             yield Path(key).stem
 
+    def newest(self, job: str, count: int) -> Iterator[Output]:
+        """The outputs of a job that were published last, newest first."""
+        for key in self.store.newest(DATA, f"outputs/{job}/", count):
+            yield self.get(job, Path(key).stem)
+
     def publish(
         self,
         job: str,

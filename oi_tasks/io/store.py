@@ -38,10 +38,10 @@ class Store:
     """A connection to the store. Safe to share between threads, not between processes.
 
     Requests that fail on the way (resets, 5xx) are retried with backoff; what still fails raises
-    Unreachable (server down, wrong key) or NotFound.
+    Unreachable (server down, wrong key) or NotFound. `tries`: how often a request is sent again.
     """
 
-    def __init__(self, settings: Settings, connections: int = 32) -> None:
+    def __init__(self, settings: Settings, connections: int = 32, tries: int = 5) -> None:
         address = urlsplit(settings.store_endpoint)
         if address.scheme not in ("http", "https") or not address.netloc:
             raise BadInput(
@@ -53,7 +53,9 @@ class Store:
         self._http = urllib3.PoolManager(
             maxsize=connections,
             timeout=Timeout(connect=5, read=120),
-            retries=Retry(total=5, connect=3, backoff_factor=0.3, status_forcelist=(500, 502, 503, 504)),
+            retries=Retry(
+                total=tries, connect=min(tries, 3), backoff_factor=0.3, status_forcelist=(500, 502, 503, 504)
+            ),
             cert_reqs="CERT_REQUIRED",
             ca_certs=certifi.where(),
         )
@@ -144,6 +146,13 @@ class Store:
             for item in self._client.list_objects(bucket, prefix=prefix, recursive=True):
                 if item.object_name is not None:
                     yield item.object_name
+
+    def newest(self, bucket: str, prefix: str, count: int) -> Iterator[str]:
+        """Keys of the `count` objects under a prefix that were written last, newest first."""
+        with self._asking(bucket, prefix):
+            found = list(self._client.list_objects(bucket, prefix=prefix, recursive=True))
+        dated = [(item.last_modified, item.object_name) for item in found if item.last_modified and item.object_name]
+        yield from (key for _, key in sorted(dated, reverse=True)[:count])
 
     def list_facts(self, bucket: str, prefix: str = "") -> Iterator[tuple[str, int, str]]:
         """Key, size in bytes and ETag of the objects under a prefix, in order."""

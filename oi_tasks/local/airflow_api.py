@@ -115,6 +115,16 @@ class Airflow:
         query = [("order_by", "run_after"), ("limit", str(PAGE)), *(("state", state) for state in ACTIVE)]
         return [Run.model_validate(run) for run in self._get(f"/dags/{dag}/dagRuns", query)["dag_runs"]]
 
+    def last_run(self, dag: str) -> Run | None:
+        """The run of a DAG that was started last; None if it never ran."""
+        runs = self._get(f"/dags/{dag}/dagRuns", [("order_by", "-run_after"), ("limit", "1")])["dag_runs"]
+        return Run.model_validate(runs[0]) if runs else None
+
+    def waiting(self) -> list[str]:
+        """What waits for a person's answer: the subject of each question."""
+        query = [("response_received", "false"), ("limit", str(PAGE))]
+        return [str(said["subject"]) for said in self._get("/dags/~/dagRuns/~/hitlDetails", query)["hitl_details"]]
+
     def default(self, dag: str, param: str) -> Any:
         """The default of a DAG's parameter; None if it has no such parameter."""
         said = (self._get(f"/dags/{dag}/details").get("params") or {}).get(param)

@@ -122,7 +122,7 @@ def sentence(step: Step, reused: bool = False) -> str:
     time = spent(step.start_date, step.end_date)
     if step.state in ("success", "failed") and time:
         said += f" in {time}" if step.state == "success" else f" after {time}"
-    if step.state == "running" and step.try_number > 1:
+    if step.try_number > 1 and step.state in ("running", "success", "failed"):
         said += f" (try {step.try_number})"
     return said + (", reused" if reused else "")
 

@@ -99,6 +99,7 @@ def test_what_is_said_of_a_step() -> None:
     assert sentence(step("d", "t", "success", **times), reused=True) == "done in 3.2 s, reused"
     assert sentence(step("d", "t", "failed", **times)) == "failed after 3.2 s"
     assert sentence(step("d", "t", "running", try_number=2, start_date=T0)) == "running (try 2)"
+    assert sentence(step("d", "t", "success", try_number=2, **times)) == "done in 3.2 s (try 2)"
     assert sentence(step("d", "t", "up_for_retry", **times)) == "failed, will be tried again"
     assert sentence(step("d", "t", "awaiting_input")) == "waits for a person's answer in Airflow"
     assert sentence(step("d", "t", "a new state")) == "a new state"

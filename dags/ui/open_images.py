@@ -1,0 +1,70 @@
+"""The Open Images tab on DAG and run pages, and in the menu.
+
+Behind Airflow's own login: who may read the DAGs sees it, nobody else. Reports are shown in a sandbox of their own
+origin, so that a page can do nothing in Airflow's name.
+"""
+
+from urllib.parse import quote
+
+from airflow.api_fastapi.core_api.security import requires_access_dag
+from airflow.plugins_manager import AirflowPlugin
+from fastapi import Depends, FastAPI
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+
+PREFIX = "/open-images"
+SANDBOX = (
+    "sandbox allow-scripts allow-popups; default-src 'none'; img-src data:;"
+    " style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+)
+
+app = FastAPI(title="Open Images", dependencies=[Depends(requires_access_dag(method="GET"))], openapi_url=None)
+
+
+@app.get("/")
+def overview(dag_id: str = "", run_id: str = "") -> HTMLResponse:
+    """How things stand; on a run's page, with that run's reports."""
+    from oi_tasks.overview import look
+    from oi_tasks.reports.overview import overview_page
+    from oi_tasks.settings import settings
+
+    return HTMLResponse(overview_page(look(settings(), dag_id, run_id), _address, run_id))
+
+
+@app.get("/report/{key:path}")
+def report(key: str) -> Response:
+    """A report, read from the store. Answers 404 where there is none, 503 when the store does not answer."""
+    from oi_tasks.errors import OiError
+    from oi_tasks.io.store import REPORTS, NotFound, Store
+    from oi_tasks.settings import settings
+
+    try:
+        page = Store(settings(), tries=0).get_bytes(REPORTS, key)
+    except OiError as error:
+        return PlainTextResponse(str(error), 404 if isinstance(error, NotFound) else 503)
+    return HTMLResponse(page, headers={"Content-Security-Policy": SANDBOX})
+
+
+def _address(place: str) -> str:
+    """Where this app shows a report, given as `bucket/key`."""
+    return f"{PREFIX}/report/{quote(place.partition('/')[2])}"
+
+
+def _view(destination: str, query: str = "") -> dict[str, str]:
+    return {
+        "name": "Open Images",
+        "href": f"{PREFIX}/{query}",
+        "destination": destination,
+        "url_route": "open-images",
+    }
+
+
+class OpenImages(AirflowPlugin):  # type: ignore[misc]
+    """Adds the tab."""
+
+    name = "open_images"
+    fastapi_apps = [{"app": app, "url_prefix": PREFIX, "name": "Open Images"}]  # noqa: RUF012 - Airflow's interface
+    external_views = [  # noqa: RUF012
+        _view("nav"),
+        _view("dag", "?dag_id={DAG_ID}"),
+        _view("dag_run", "?dag_id={DAG_ID}&run_id={RUN_ID}"),
+    ]
