@@ -1,4 +1,4 @@
-"""`oi profiles`: the profiles there are."""
+"""`oi profiles`: the profiles there are, and what can stand in one."""
 
 from typing import Annotated
 
@@ -8,11 +8,23 @@ import yaml
 from oi_tasks.profile import load_profile, profile_files
 
 app = typer.Typer()
+PANEL = "Profiles and data"
 
 
-@app.command("profiles")
-def profiles(name: Annotated[str, typer.Argument(help="a profile to print in full, with its defaults")] = "") -> None:
-    """List the profiles, or print one with all its defaults."""
+@app.command("profiles", rich_help_panel=PANEL)
+def profiles(
+    name: Annotated[str, typer.Argument(help="a profile to print in full, with its defaults")] = "",
+    reference: Annotated[bool, typer.Option("--reference", help="print every field there is, as Markdown")] = False,
+) -> None:
+    """List the profiles, or print one with all its defaults.
+
+    For example: oi profiles demo
+    """
+    if reference:
+        from oi_tasks.profile.reference import reference as made
+
+        print(made(), end="")
+        return
     if name:
         print(yaml.safe_dump(load_profile(name).model_dump(mode="json"), sort_keys=False), end="")
         return

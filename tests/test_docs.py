@@ -1,0 +1,55 @@
+"""The documents: every link leads somewhere, every command exists, and what is made from the code is up to date."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer
+
+from oi_tasks.cli import app
+from oi_tasks.profile.reference import reference
+
+CHECKOUT = Path(__file__).parents[1]
+DOCS = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
+LINK = re.compile(r"\[[^\]]*\]\((?!https?://|#)([^)#\s]+)")
+COMMAND = re.compile(r"(?:^|[`/]|(?<!-n)\s)oi (?P<words>[a-z][a-z_-]*(?: [a-z][a-z-]*)?)")
+MAKE = re.compile(r"`make (?P<target>[a-z-]+)")
+
+
+def commands() -> dict[str, set[str]]:
+    """The commands of `oi`, each with those below it."""
+    group = typer.main.get_command(app)
+    return {name: set(getattr(command, "commands", {})) for name, command in group.commands.items()}
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def test_links_lead_to_files(path: Path) -> None:
+    gone = [link for link in LINK.findall(path.read_text()) if not (path.parent / link).exists()]
+    assert gone == []
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def test_commands_exist(path: Path) -> None:
+    known = commands()
+    text = path.read_text()
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL) + re.findall(r"`([^`\n]+)`", text)
+    for block in blocks:
+        for words in COMMAND.findall(block):
+            name, _, below = words.partition(" ")
+            assert name in known, f"oi {words}"
+            if known[name] and below:
+                assert below in known[name], f"oi {words}"
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def test_targets_exist(path: Path) -> None:
+    known = set(re.findall(r"^([a-z-]+):.*## ", (CHECKOUT / "Makefile").read_text(), re.MULTILINE))
+    assert set(MAKE.findall(path.read_text())) <= known
+
+
+def test_the_reference_of_profiles_is_that_of_the_schema() -> None:
+    assert (CHECKOUT / "docs" / "profile.md").read_text() == reference(), (
+        "run: oi profiles --reference > docs/profile.md"
+    )
+    for field in ("classifier.epochs", "release.drawn", "gate"):
+        assert f"## {field}\n" in reference()
