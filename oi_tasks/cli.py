@@ -1,6 +1,8 @@
 """`oi`: every step of the pipeline, and the local servers, from the terminal."""
 
+import importlib
 import os
+import pkgutil
 import sys
 import traceback
 from pathlib import Path
@@ -8,8 +10,7 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from oi_tasks import __version__
-from oi_tasks.commands import local, own_photos, profiles, status
+from oi_tasks import __version__, commands
 from oi_tasks.commands.steps import add_steps
 from oi_tasks.errors import OiError
 
@@ -19,14 +20,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for _group in (
-    local,
-    status,
-    profiles,
-    own_photos,
-):
-    app.registered_commands.extend(_group.app.registered_commands)
-    app.registered_groups.extend(_group.app.registered_groups)
+for _file in pkgutil.iter_modules(commands.__path__):  # a command is a file in `commands/`, with an `app` of its own
+    _group = getattr(importlib.import_module(f"{commands.__name__}.{_file.name}"), "app", None)
+    if _group is not None:
+        app.registered_commands.extend(_group.registered_commands)
+        app.registered_groups.extend(_group.registered_groups)
 add_steps(app)
 
 
