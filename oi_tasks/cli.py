@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from oi_tasks import __version__
-from oi_tasks.commands import local, profiles, status
+from oi_tasks.commands import ledger, local, profiles, rollback, status
 from oi_tasks.commands.steps import add_steps
 from oi_tasks.errors import OiError
 
@@ -20,9 +20,11 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for _group in (
+    ledger,
     local,
     status,
     profiles,
+    rollback,
 ):
     app.registered_commands.extend(_group.app.registered_commands)
     app.registered_groups.extend(_group.app.registered_groups)

@@ -23,6 +23,8 @@ JOBS = {
     "evaluate": "Score the candidate, and the champion again, on the same test photos.",
     "gate": "Decide whether the candidate may be promoted.",
     "promote": "Make the candidate the champion.",
+    "roll_back": "Bring an earlier champion back.",
+    "alias_watch": "Look whether somebody moved the champion by hand, and whether the ledger is whole.",
     "report": "Write the page of a run.",
 }
 

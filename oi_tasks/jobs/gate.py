@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any, Literal, Self
 
 from oi_tasks.core.gate import Limit, judge
+from oi_tasks.core.ledger import PASSED, REFUSED
 from oi_tasks.io.ledger import Ledger
 from oi_tasks.jobs.base import Job, JobIO, JobResult, OutputId
 from oi_tasks.profile import Gate as Limits
@@ -67,8 +68,8 @@ class Gate(Job):
         (io.out / "verdict.json").write_text(json.dumps(document, indent=1))
         for reason in verdict.reasons:
             io.log(f"gate: {reason.code}: {reason.text}")
-        if not verdict.promote:
-            Ledger(io.store).append("refused", io.key, {"version": document["candidate"], "reasons": list(reasons)})
+        facts = {"version": document["candidate"], "profile": self.profile, "reasons": list(reasons), "key": io.key}
+        Ledger(io.store).append(PASSED if verdict.promote else REFUSED, io.key, facts, why=document["note"], once=True)
         return self.Result(
             verdict=decision, reasons=reasons, candidate=document["candidate"], champion=document["champion"]
         )
