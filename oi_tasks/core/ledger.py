@@ -111,10 +111,10 @@ class Standing:
 
     @property
     def previous(self) -> int | None:
-        """What a rollback goes back to: the latest champion before this one that may still be used."""
-        out = self.refused | self.withdrawn | {self.champion}
+        """What a rollback goes back to: the latest promoted champion before this one that may still be used."""
+        usable = self.promoted - self.withdrawn - {self.champion}
         past = (reign.version for reign in reversed(self.reigns))
-        return next((version for version in past if version is not None and version not in out), None)
+        return next((version for version in past if version in usable), None)
 
 
 def standing(entries: Iterable[Entry]) -> Standing:

@@ -5,7 +5,7 @@ only if no other came in between, so of two at once one is first. From that entr
 whoever comes next does so: what died halfway is finished, or undone where it cannot be.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -59,7 +59,7 @@ class Champions:
         """Bring an earlier champion back, the latest that may be used unless one is named. Returns the ledger's entry.
 
         `loads` raises Refused for a version that does not load and answer. A `request` that was done before is not done
-        again. Raises Refused when there is none to go back to, or the one named was never champion, was turned down,
+        again. Raises Refused when there is none to go back to, or the one named was never promoted, was turned down,
         is gone, or is champion.
         """
         loaded: set[int] = set()
@@ -93,7 +93,8 @@ class Champions:
             there = self.tracking.alias(self.model, CHAMPION)
             if known.open is not None or there == known.champion:
                 raise _Unsettled
-            facts = {"version": there, "previous": known.champion, "refused": there in known.refused}
+            facts: dict[str, Any] = {"version": there, "previous": known.champion, "refused": there in known.refused}
+            facts["parts"] = self.parts(there)
             why = f"the alias {CHAMPION} was moved in the registry, by neither a promotion nor a rollback"
             return self.ledger.following(entries, MOVED, self._subject(there), facts, by="unknown", why=why)
 
@@ -102,7 +103,8 @@ class Champions:
         except _Unsettled:
             return self.settle()
         known = self.settle()
-        self._point(known.champion, known.previous, left=moved.facts["previous"])
+        left = known.reigns[-2].entry.facts.get("parts") if known.reigns[1:] else None
+        self._point(known.champion, known.previous, left=left or self.parts(moved.facts["previous"]))
         return known
 
     def parts(self, version: int | None) -> dict[str, int]:
@@ -129,6 +131,7 @@ class Champions:
             if self.tracking.alias(self.model, CHAMPION) != known.champion:
                 raise _Unsettled
             said = {"version": version, "previous": known.champion, "tags": dict(tags), **facts}
+            said["parts"] = self.parts(version)  # they are known by name even when the version is gone
             started = self.ledger.following(entries, event, self._subject(version), said, by=by, why=why)
             after = standing([*entries, replace(started, event=CLOSED[kind])])
             return replace(started, facts=said | {"fallback": after.previous})
@@ -146,15 +149,16 @@ class Champions:
         """Take a started change to its end; undo it where its version or a part is gone, or a hand moved the alias."""
         version, left = started.facts["version"], started.facts["previous"]
         kind = STARTED[started.event]
-        there = self.tracking.alias(self.model, CHAMPION)
-        if there not in (version, left):
+        there, missing = self.tracking.alias(self.model, CHAMPION), self._missing(version)
+        ours = {version, left} | ({None} if missing else set())  # a version takes its alias along when it goes
+        if there not in ours:
             self._close(started, GIVEN_UP[kind], f"the alias was moved to {there} by hand meanwhile")
-        elif missing := self._missing(version):
+        elif missing:
             before = standing(self.ledger.entries())
-            self._point(left, before.previous, left=version)
+            self._point(left, before.previous, left=started.facts.get("parts", {}))
             self._close(started, GIVEN_UP[kind], f"the registry has no {missing} any more")
         else:
-            self._point(version, started.facts.get("fallback", left), left=left)
+            self._point(version, started.facts.get("fallback", left), left=self.parts(left))
             self.tracking.tag(self.model, version, started.facts.get("tags", {}))
             self._close(started, CLOSED[kind], started.why)
 
@@ -177,14 +181,14 @@ class Champions:
         self.ledger.transact(decide)
         if late:
             known = self.settle()
-            self._point(known.champion, known.previous, left=started.facts["version"])
+            self._point(known.champion, known.previous, left=started.facts.get("parts", {}))
 
-    def _point(self, champion: int | None, previous: int | None, left: int | None) -> None:
-        """Point every alias where it belongs; parts that only `left` had lose theirs. What is right is not touched."""
+    def _point(self, champion: int | None, previous: int | None, left: Iterable[str]) -> None:
+        """Point every alias where it belongs; of the parts `left`, those that are none now lose theirs."""
         self._alias(self.model, PREVIOUS, previous)
         self._alias(self.model, CHAMPION, champion)
         parts = self.parts(champion)
-        for name in sorted(self.parts(left).keys() - parts.keys()):
+        for name in sorted(set(left) - parts.keys()):
             self._alias(name, CHAMPION, None)
         for name, version in sorted(parts.items()):
             self._alias(name, CHAMPION, version)
@@ -217,8 +221,8 @@ class Champions:
             raise Refused(f"{what} is the champion already", code="is_champion")
         if version in known.refused:
             raise Refused(f"{what} was turned down", fix=fix, code="refused")
-        if version not in {reign.version for reign in known.reigns}:
-            raise Refused(f"{what} was never champion", fix=fix, code="never_champion")
+        if version not in known.promoted:
+            raise Refused(f"{what} was never promoted", fix=fix, code="never_promoted")
         if missing := self._missing(version):
             raise Refused(f"{what} cannot be restored: the registry has no {missing}", code="gone")
         return version

@@ -14,7 +14,7 @@ from oi_tasks.profile import Profile
 
 
 class Approval(BaseModel):
-    """A person's answer: what, who, when, and what they wrote."""
+    """A person's answer: what, who, when, and what they wrote. `automatic`: nobody was to be asked."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     answer: str
@@ -56,11 +56,14 @@ class Promote(Job):
         if verdict["decision"] != "promote":
             raise Refused(f"version {candidate} of {CASCADE} was refused by the gate", fix="its report says why")
         self._check_served(io)
+        approval = self.approval if self.approval and self.approval.answer != "automatic" else None
+        if approval is not None and approval.answer != "approve":
+            raise Refused(f"version {candidate} of {CASCADE} was not approved: {approval.answer}", code="not_approved")
         tags = self._tags(io, verdict["evaluation"])
         facts = {"verdict": self.verdict, "note": verdict["note"]}
-        if self.approval is not None:
-            facts["approval"] = self.approval.model_dump()
-        by = f", approved by {self.approval.by}" if self.approval else ""
+        if approval is not None:
+            facts["approval"] = approval.model_dump()
+        by = f", approved by {approval.by}" if approval else ""
         why = f"passed the gate of the profile {verdict['profile']}{by}"
         champions = Champions(io.tracking, Ledger(io.store), CASCADE)
         champions.promote(candidate, judged_against, facts, tags | {"verdict": self.verdict}, why)
@@ -79,7 +82,11 @@ class Promote(Job):
         evaluation = io.input("evaluate", evaluation_id)
         dataset = evaluation.manifest.fields["dataset"]
         validated = io.input("shards", dataset).manifest.fields.get("validated", "")
-        tags = {"dataset": dataset, "code": str(evaluation.manifest.produced.get("code", ""))}
+        tags = {
+            "evaluation": evaluation_id,
+            "dataset": dataset,
+            "code": str(evaluation.manifest.produced.get("code", "")),
+        }
         if validated:
             tags |= {"validated": validated, "snapshot": io.input("validate", validated).manifest.fields["snapshot"]}
         return tags
