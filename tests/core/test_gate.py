@@ -1,6 +1,7 @@
 """The gate, case by case: it passes only what is measured, configured and good enough; each code is produced once."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -156,3 +157,10 @@ def test_every_reason_is_told_at_once_with_its_part() -> None:
         ("too_few_photos", ""),
         ("worse_than_champion", "cascade"),
     ]
+
+
+def test_the_documentation_names_every_code() -> None:
+    text = (Path(__file__).parents[2] / "docs/promotion.md").read_text(encoding="utf-8")
+    assert {
+        line.split("`")[1]: line.split("|")[2].strip() for line in text.splitlines() if line.startswith("| `")
+    } == CODES
