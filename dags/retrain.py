@@ -19,6 +19,7 @@ from typing import Any
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, task
 
+import notify
 from approval import COMMENT, ApprovePromotion, answer_of, next_step
 from jobs import DATASET, DEFAULTS, PASSED_BY_GATE, force_param, job, mapped_job
 
@@ -46,8 +47,9 @@ def cluster_fields(planned: dict[str, Any]) -> list[dict[str, str]]:
 @task.short_circuit(ignore_downstream_trigger_rules=False)
 def passed(verdict: dict[str, Any]) -> bool:
     """Whether the gate lets the candidate through; if not, promotion is skipped and the report still written."""
-    for reason in verdict["result"]["reasons"]:
-        print(f"{reason['code']}: {reason['text']}")
+    reasons = [f"{reason['code']}: {reason['text']}" for reason in verdict["result"]["reasons"]]
+    if reasons:
+        notify.tell("\n".join([f"oi_retrain: version {verdict['result']['candidate']} is refused", *reasons]))
     return bool(verdict["result"]["verdict"] == PASSED_BY_GATE["gate"])
 
 

@@ -13,7 +13,7 @@ FILES = {
     "rollback.py": "oi_rollback",
     "watch.py": "oi_watch",
 }
-WIRING = {"approval.py", "jobs.py", "pods.py"}
+WIRING = {"approval.py", "jobs.py", "notify.py", "pods.py"}
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +48,7 @@ def test_a_dag_says_what_it_does(bag, dag_id: str) -> None:
     for task in dag.tasks:
         assert task.owner == "open-images"
         assert task.retries == 1
+        assert [callback.__name__ for callback in task.on_failure_callback] == ["failed"]
 
 
 def test_the_schedules(bag) -> None:
