@@ -20,9 +20,17 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from oi_tasks.profile import profile_files
 from oi_tasks.settings import settings
 
+import notify
+
 DATASET = Asset("oi_dataset", uri="oi://dataset")
-DEFAULTS = {"owner": "open-images", "retries": 1, "retry_delay": timedelta(seconds=10)}
+DEFAULTS = {
+    "owner": "open-images",
+    "retries": 1,
+    "retry_delay": timedelta(seconds=10),
+    "on_failure_callback": notify.failed,
+}
 FINAL_EXITS = (2, 3)  # bad input, a gate's refusal: a retry would say the same
+PASSED_BY_GATE = {"gate": "promote", "serve_check": "serves"}  # what the verdict of a job is that lets a candidate on
 TRAINING = ("train_classifier", "train_semseg")
 POD_TEMPLATES = Path(__file__).parents[1] / "k8s" / "pods"
 

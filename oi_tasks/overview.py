@@ -7,7 +7,6 @@ is shown all the same.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from typing import Any, TypeVar
 
 from oi_tasks.errors import OiError
@@ -79,7 +78,8 @@ def look(settings: Settings, dag_id: str = "", run_id: str = "") -> Overview:
     quality = ask(lambda: _quality(outputs), None)
     no_pages: tuple[Page, ...] = ()
     pages = ask(lambda: _pages_of(store, dag_id, run_id) if run_id else _newest_pages(outputs), no_pages)
-    ledger = ask(lambda: tuple(islice(reversed(list(Ledger(store).entries())), RECENT)), ())
+    no_entries: tuple[Mapping[str, Any], ...] = ()
+    ledger = ask(lambda: tuple(entry.plain() for entry in Ledger(store).entries()[: -RECENT - 1 : -1]), no_entries)
     return Overview(champion, quality, pages, ledger, tuple(problems))
 
 

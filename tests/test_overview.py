@@ -37,7 +37,7 @@ def test_one_look_tells_what_the_chain_did(chain: Chain) -> None:
         chain.said[job]["result"]["report"] for job in ("validate", "report")
     }
     entries = list(Ledger(Store(chain.settings)).entries())
-    assert [entry["number"] for entry in found.ledger] == [entry["number"] for entry in reversed(entries)][:10]
+    assert [entry["number"] for entry in found.ledger] == [entry.number for entry in reversed(entries)][:10]
 
 
 def test_the_reports_of_a_run_are_those_of_its_steps(chain: Chain) -> None:

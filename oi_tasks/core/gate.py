@@ -1,27 +1,54 @@
 """The gate: numbers against thresholds. It fails closed, and every reason has a code."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeGuard
+
+from oi_tasks.core.slice_regressions import SliceLimit, SliceRow, regressions
 
 Numbers = Mapping[str, Mapping[str, float | None]]  # by name: value, low, high
+Paired = Mapping[str, Mapping[str, float | None]]  # by `part/number`: candidate, champion, difference, low, high
+CODES = {
+    "no_thresholds": "the profile's gate names no threshold at all",
+    "no_threshold": "a number is named in the gate without a threshold",
+    "part_missing": "the candidate lacks a part that the gate names",
+    "number_missing": "a number was not measured, or is not a number",
+    "below_floor": "a number is below its floor",
+    "above_ceiling": "a number is above its ceiling",
+    "too_few_photos": "there are fewer test photos than the gate asks for",
+    "too_little_support": "a number rests on fewer photos than its threshold asks for",
+    "comparison_missing": "a number was not compared with the champion's",
+    "worse_than_champion": "a number may be worse than the champion's by more than it may lose",
+    "slices_missing": "slices are to be judged, and were not measured",
+    "slice_regression": "a slice is worse than the champion's, beyond chance",
+    "size_missing": "there is a budget for the model's size, and the size is not known",
+    "too_large": "the model's files are larger than their budget",
+    "withdrawn": "the version was champion and was rolled back",
+    "rejected": "a person turned the version down",
+}
 
 
 @dataclass(frozen=True)
 class Limit:
-    """What one number must reach: a floor, and how much worse than the champion it may be."""
+    """What one number must reach: a floor (or, where less is better, a ceiling), and how much worse than the champion.
+
+    `min_photos` is how many test photos the part must have been measured on.
+    """
 
     floor: float | None = None
     may_lose: float | None = None
+    ceiling: float | None = None
+    min_photos: int = 0
 
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a candidate is refused."""
+    """Why a candidate is refused; `part` is the model it concerns, empty where it is all of it."""
 
     code: str
     text: str
+    part: str = ""
 
 
 @dataclass(frozen=True)
@@ -35,6 +62,34 @@ class Judged:
     may_lose: float | None
     lost_at_most: float | None
     passed: bool
+    ceiling: float | None = None
+    champion: float | None = None
+    difference: float | None = None
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What is known of a candidate. `support` is by part, `megabytes` of all its files; None: not known."""
+
+    numbers: Mapping[str, Numbers]
+    test_photos: int
+    paired: Paired | None = None
+    slices: Sequence[SliceRow] | None = None
+    support: Mapping[str, int] = field(default_factory=dict)
+    megabytes: float | None = None
+    champion: int | None = None
+    turned_down: str = ""
+    """`withdrawn` or `rejected`, where the ledger says so."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is asked, by group (`classifier`, `semseg`, `cascade`) and number; `semseg` holds for each cluster."""
+
+    groups: Mapping[str, Mapping[str, Limit]]
+    min_test_photos: int = 0
+    slices: SliceLimit | None = None
+    megabytes: float | None = None
 
 
 @dataclass(frozen=True)
@@ -45,76 +100,131 @@ class Verdict:
     reasons: tuple[Reason, ...]
     judged: tuple[Judged, ...]
     note: str
+    changed_most: tuple[SliceRow, ...] = ()
 
 
 @dataclass
 class _Judging:
-    differences: Mapping[str, Numbers] | None
+    candidate: Candidate
     reasons: list[Reason] = field(default_factory=list)
     judged: list[Judged] = field(default_factory=list)
 
-    def number(self, part: str, name: str, numbers: Numbers, limit: Limit) -> None:
+    def refuse(self, code: str, text: str, part: str = "") -> None:
+        assert code in CODES, code
+        self.reasons.append(Reason(code, text, part))
+
+    def number(self, part: str, name: str, limit: Limit) -> None:
         """Judge one number of one part."""
-        before = len(self.reasons)
-        where = f"{part} {name}"
-        value = numbers.get(name, {}).get("value")
-        lost = None
-        if value is None or math.isnan(value):
-            self.reasons.append(Reason("number_missing", f"{where} was not measured"))
-        elif limit.floor is None and limit.may_lose is None:
-            self.reasons.append(Reason("no_threshold", f"{where} is named in the gate without a threshold"))
+        before, where = len(self.reasons), f"{part} {name}"
+        value = self.candidate.numbers[part].get(name, {}).get("value")
+        if not _known(value):
+            self.refuse("number_missing", f"{where} was not measured", part)
+        elif limit.floor is None and limit.may_lose is None and limit.ceiling is None:
+            self.refuse("no_threshold", f"{where} is named in the gate without a threshold", part)
         elif limit.floor is not None and value < limit.floor:
-            self.reasons.append(Reason("below_floor", f"{where} is {value:.4f}, below the floor {limit.floor:g}"))
-        if limit.may_lose is not None and self.differences is not None:
-            lost = self._lost(part, name)
-            if lost is None:
-                self.reasons.append(Reason("comparison_missing", f"{where} was not compared with the champion"))
-            elif lost > limit.may_lose:
-                text = f"{where} may be {lost:.4f} worse than the champion's, more than {limit.may_lose:g}"
-                self.reasons.append(Reason("worse_than_champion", text))
-        passed = len(self.reasons) == before
-        self.judged.append(Judged(part, name, value, limit.floor, limit.may_lose, lost, passed))
+            self.refuse("below_floor", f"{where} is {value:.4f}, below the floor {limit.floor:g}", part)
+        elif limit.ceiling is not None and value > limit.ceiling:
+            self.refuse("above_ceiling", f"{where} is {value:.4f}, above the ceiling {limit.ceiling:g}", part)
+        self._support(part, where, limit)
+        pair, lost = self._against_champion(part, name, limit)
+        self.judged.append(
+            Judged(
+                part=part,
+                number=name,
+                value=value,
+                floor=limit.floor,
+                may_lose=limit.may_lose,
+                lost_at_most=lost,
+                passed=len(self.reasons) == before,
+                ceiling=limit.ceiling,
+                champion=pair.get("champion"),
+                difference=pair.get("difference"),
+            )
+        )
 
-    def _lost(self, part: str, name: str) -> float | None:
-        """How much may be lost: the lower end of the interval of the paired difference."""
-        assert self.differences is not None
-        low = self.differences.get(part, {}).get(name, {}).get("low")
-        return None if low is None or math.isnan(low) else max(0.0, -low)
+    def _support(self, part: str, where: str, limit: Limit) -> None:
+        photos = self.candidate.support.get(part, 0)
+        if photos < limit.min_photos:
+            text = f"{where} rests on {photos} photos, fewer than {limit.min_photos}"
+            self.refuse("too_little_support", text, part)
+
+    def _against_champion(self, part: str, name: str, limit: Limit) -> tuple[Mapping[str, float | None], float | None]:
+        """The pair, and how much may be lost by it: the worse end of the interval of the paired difference."""
+        if self.candidate.paired is None:
+            return {}, None
+        pair = self.candidate.paired.get(f"{part}/{name}", {})
+        end = pair.get("high") if limit.ceiling is not None else pair.get("low")
+        lost = max(0.0, end if limit.ceiling is not None else -end) if _known(end) else None
+        if limit.may_lose is not None and lost is None:
+            self.refuse("comparison_missing", f"{part} {name} was not compared with the champion", part)
+        elif limit.may_lose is not None and lost is not None and lost > limit.may_lose:
+            text = f"{part} {name} may be {lost:.4f} worse than the champion's, more than {limit.may_lose:g}"
+            self.refuse("worse_than_champion", text, part)
+        return pair, lost
 
 
-def judge(
-    numbers: Mapping[str, Numbers],
-    limits: Mapping[str, Mapping[str, Limit]],
-    test_photos: int,
-    min_test_photos: int,
-    differences: Mapping[str, Numbers] | None,
-    champion: Any,
-) -> Verdict:
-    """Judge a candidate's numbers, by part: `classifier`, `semseg/<cluster>`, `cascade`.
+def judge(candidate: Candidate, limits: Limits) -> Verdict:
+    """Judge a candidate, by part: `classifier`, `semseg/<cluster>`, `cascade`.
 
-    `limits` are by group (`classifier`, `semseg`, `cascade`); those of `semseg` hold for each cluster. `differences`
-    are the paired differences to the champion on the same photos, None where there is no champion to compare with:
-    then floors alone decide, and the note says so.
+    `candidate.paired` is None where there is no champion to compare with: then floors alone decide, as the note says.
     """
-    judging = _Judging(differences)
-    if not any(limits.values()):
-        judging.reasons.append(Reason("no_thresholds", "the profile's gate names no threshold: nothing can pass"))
-    if test_photos < min_test_photos:
-        text = f"{test_photos} test photos judge nothing; at least {min_test_photos} are needed"
-        judging.reasons.append(Reason("too_few_photos", text))
-    for group, named in limits.items():
-        parts = [part for part in numbers if part == group or part.startswith(f"{group}/")]
+    judging = _Judging(candidate)
+    _judge_as_a_whole(judging, limits)
+    for group, named in limits.groups.items():
+        parts = [part for part in candidate.numbers if part == group or part.startswith(f"{group}/")]
         if not parts and named and group != "semseg":
-            judging.reasons.append(Reason("part_missing", f"the candidate has no {group}"))
+            judging.refuse("part_missing", f"the candidate has no {group}")
         for part in parts:
             for name, limit in named.items():
-                judging.number(part, name, numbers[part], limit)
-    return Verdict(not judging.reasons, tuple(judging.reasons), tuple(judging.judged), _note(differences, champion))
+                judging.number(part, name, limit)
+    _judge_slices(judging, limits.slices)
+    rows = sorted(candidate.slices or (), key=lambda row: abs(row.difference or 0.0), reverse=True)
+    return Verdict(
+        not judging.reasons, tuple(judging.reasons), tuple(judging.judged), _note(candidate), tuple(rows[:5])
+    )
 
 
-def _note(differences: Any, champion: Any) -> str:
-    if champion is None:
+def _judge_as_a_whole(judging: _Judging, limits: Limits) -> None:
+    candidate = judging.candidate
+    if not any(limits.groups.values()):
+        judging.refuse("no_thresholds", "the profile's gate names no threshold: nothing can pass")
+    if candidate.test_photos < limits.min_test_photos:
+        text = f"{candidate.test_photos} test photos judge nothing; at least {limits.min_test_photos} are needed"
+        judging.refuse("too_few_photos", text)
+    if candidate.turned_down:
+        how = {"withdrawn": "was champion and was rolled back", "rejected": "was turned down by a person"}
+        judging.refuse(candidate.turned_down, f"this version {how[candidate.turned_down]}; the ledger says why")
+    if limits.megabytes is not None and candidate.megabytes is None:
+        judging.refuse("size_missing", "the size of the model's files is not known")
+    elif limits.megabytes is not None and candidate.megabytes is not None and candidate.megabytes > limits.megabytes:
+        text = f"the model's files take {candidate.megabytes:.1f} MB, more than {limits.megabytes:g}"
+        judging.refuse("too_large", text)
+
+
+def _judge_slices(judging: _Judging, limit: SliceLimit | None) -> None:
+    """A slice that got worse refuses even where the mean improves."""
+    candidate = judging.candidate
+    if limit is None or candidate.paired is None:
+        return
+    if candidate.slices is None:
+        judging.refuse("slices_missing", "slices are to be judged, and the evaluation measured none")
+        return
+    for row, chance in regressions(candidate.slices, limit):
+        where = f"{row.kind} {row.name}, {row.metric}"
+        if chance is None:
+            judging.refuse("slices_missing", f"{where} was not compared with the champion")
+        else:
+            lost = f"is {-(row.difference or 0.0):.4f} worse than the champion's"
+            judging.refuse("slice_regression", f"{where} {lost} on {row.photos} photos (p = {chance:.2g} after Holm)")
+
+
+def _known(value: float | None) -> TypeGuard[float]:
+    return value is not None and not math.isnan(value)
+
+
+def _note(candidate: Candidate) -> str:
+    if candidate.champion is None:
         return "there is no champion yet: only floors were judged"
-    if differences is None:
+    if candidate.paired is None:
         return "the champion has other classes and cannot be compared: only floors were judged"
     return "compared with the champion on the same photos, by the lower end of the 95 % interval of the difference"

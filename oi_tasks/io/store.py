@@ -4,7 +4,8 @@ import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,6 +28,16 @@ KEY_PROBLEMS = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied", "
 
 class NotFound(OiError):
     """No object stands under that key."""
+
+
+@dataclass(frozen=True)
+class ObjectVersion:
+    """One version of an object, or the mark that it was removed; `id` is None where the bucket keeps no versions."""
+
+    key: str
+    id: str | None
+    at: datetime
+    deleted: bool
 
 
 def photo_key(sha256: str) -> str:
@@ -101,10 +112,10 @@ class Store:
         with self._asking(bucket, key):
             self._client.put_object(bucket, key, io.BytesIO(data), len(data), content_type=content_type)
 
-    def get_bytes(self, bucket: str, key: str) -> bytes:
-        """The bytes under a key. Raises NotFound."""
+    def get_bytes(self, bucket: str, key: str, version: str | None = None) -> bytes:
+        """The bytes under a key, of the newest version unless one is named. Raises NotFound."""
         with self._asking(bucket, key):
-            response = self._client.get_object(bucket, key)
+            response = self._client.get_object(bucket, key, version_id=version)
             try:
                 data: bytes = response.read()
                 return data
@@ -160,6 +171,20 @@ class Store:
             for item in self._client.list_objects(bucket, prefix=prefix, recursive=True):
                 if item.object_name is not None:
                     yield item.object_name, item.size or 0, item.etag or ""
+
+    def versions(self, bucket: str, prefix: str = "") -> Iterator[ObjectVersion]:
+        """All versions of the objects under a prefix, keys in order."""
+        with self._asking(bucket, prefix):
+            for item in self._client.list_objects(bucket, prefix=prefix, recursive=True, include_version=True):
+                if item.object_name is not None and item.last_modified is not None:
+                    kept = None if item.version_id in (None, "null") else item.version_id
+                    yield ObjectVersion(item.object_name, kept, item.last_modified, item.is_delete_marker)
+
+    def keeps_versions(self, bucket: str) -> bool:
+        """Whether what is written over or removed stays readable."""
+        with self._asking(bucket):
+            status: str = self._client.get_bucket_versioning(bucket).status
+            return status == "Enabled"
 
     def remove(self, bucket: str, key: str) -> None:
         """Remove an object; one that is not there is no error."""

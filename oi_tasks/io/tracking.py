@@ -94,6 +94,16 @@ class Tracking:
         """Point an alias to a version."""
         self.client.set_registered_model_alias(model, alias, str(version))
 
+    def drop_alias(self, model: str, alias: str) -> None:
+        """Take an alias away; one that is not there is no error."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self.client.delete_registered_model_alias(model, alias)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise self._down(error) from None
+
     def version_exists(self, model: str, version: int) -> bool:
         """Whether the registry has that version."""
         return self.version_tags(model, version) is not None

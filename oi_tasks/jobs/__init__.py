@@ -22,7 +22,11 @@ JOBS = {
     "train_semseg": "Train the segmentation model of one cluster.",
     "evaluate": "Score the candidate, and the champion again, on the same test photos.",
     "gate": "Decide whether the candidate may be promoted.",
+    "serve_check": "Load the candidate as whoever serves it would, and compare its answers.",
+    "turn_down": "Enter in the ledger that a person turned a candidate down.",
     "promote": "Make the candidate the champion.",
+    "roll_back": "Bring an earlier champion back.",
+    "alias_watch": "Look whether somebody moved the champion by hand, and whether the ledger is whole.",
     "report": "Write the page of a run.",
 }
 

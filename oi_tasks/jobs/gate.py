@@ -1,24 +1,33 @@
 """Decide whether the candidate may be promoted, and write down why."""
 
-import json
 from dataclasses import asdict
 from typing import Any, Literal, Self
 
-from oi_tasks.core.gate import Limit, judge
+from oi_tasks.core.gate import Candidate, Limit, Limits, Reason, Verdict, judge
+from oi_tasks.core.ledger import PASSED, REFUSED, standing
+from oi_tasks.core.slice_regressions import SliceLimit, SliceRow
+from oi_tasks.core.verdict_document import VerdictDocument
 from oi_tasks.io.ledger import Ledger
-from oi_tasks.jobs.base import Job, JobIO, JobResult, OutputId
-from oi_tasks.profile import Gate as Limits
+from oi_tasks.io.outputs import Output
+from oi_tasks.jobs.base import Job, JobIO, JobResult, OutputId, execute
+from oi_tasks.jobs.evaluate import MODEL_FILES, Evaluate
+from oi_tasks.jobs.plan import CASCADE
+from oi_tasks.profile import Gate as Thresholds
 from oi_tasks.profile import Profile
+
+GROUPS = ("classifier", "semseg", "cascade")
 
 
 class Gate(Job):
     """Decide whether the candidate may be promoted, and write down why.
 
-    Publishes `verdict.json`: candidate, champion, numbers, thresholds, reasons. A refusal goes into the ledger.
+    A cluster that fails keeps the champion's model where the class map is the same; the cascade made so is scored and
+    judged as a whole. Publishes `verdict.json`: candidate, champion, numbers, thresholds, reasons. The verdict goes
+    into the ledger.
     """
 
     evaluation: OutputId
-    limits: Limits
+    limits: Thresholds
     profile: str
 
     class Result(JobResult):
@@ -28,47 +37,156 @@ class Gate(Job):
         reasons: tuple[dict[str, str], ...]
         candidate: int
         champion: int | None
+        kept: tuple[str, ...] = ()
 
     @classmethod
     def from_profile(cls, profile: Profile, **inputs: Any) -> Self:
         """The profile's thresholds."""
         return cls(**{"limits": profile.gate, "profile": profile.name, **inputs})
 
+    def source(self, io: JobIO) -> Any:
+        """What the ledger says of the candidate: one that was rolled back does not come back by itself."""
+        return _turned_down(io, io.input("evaluate", self.evaluation).result["candidate"])
+
     def run(self, io: JobIO) -> Result:
         """Judge. It refuses by its result, not by failing: the DAG goes on to the report either way."""
         evaluation = io.input("evaluate", self.evaluation)
-        scores = evaluation.read_json("scores.json")
-        groups = ("classifier", "semseg", "cascade")
-        limits = {
-            group: {name: Limit(**limit.model_dump()) for name, limit in getattr(self.limits, group).items()}
-            for group in groups
-        }
-        verdict = judge(
-            scores["numbers"],
-            limits,
-            scores["test_photos"],
-            self.limits.min_test_photos,
-            scores["differences"],
-            scores["champion_version"],
-        )
-        reasons = tuple(asdict(reason) for reason in verdict.reasons)
-        decision: Literal["promote", "refuse"] = "promote" if verdict.promote else "refuse"
-        document = {
-            "decision": decision,
-            "reasons": reasons,
-            "note": verdict.note,
-            "candidate": evaluation.result["candidate"],
-            "champion": evaluation.result["champion"],
-            "evaluation": self.evaluation,
-            "profile": self.profile,
-            "judged": [asdict(judged) for judged in verdict.judged],
-            "thresholds": self.limits.model_dump(mode="json"),
-        }
-        (io.out / "verdict.json").write_text(json.dumps(document, indent=1))
+        verdict = self._judge(io, evaluation)
+        kept = self._failed_clusters(verdict)
+        mixed = self._with_champions_clusters(io, evaluation, kept) if kept else None
+        if mixed is not None:
+            evaluation, verdict = mixed, self._judge(io, mixed)
+        document = self._document(evaluation, verdict, kept if mixed is not None else ())
+        (io.out / "verdict.json").write_text(document.model_dump_json(indent=1))
         for reason in verdict.reasons:
             io.log(f"gate: {reason.code}: {reason.text}")
-        if not verdict.promote:
-            Ledger(io.store).append("refused", io.key, {"version": document["candidate"], "reasons": list(reasons)})
+        reasons = tuple(reason.model_dump() for reason in document.reasons)
+        facts = {"version": document.candidate, "profile": self.profile, "reasons": list(reasons), "key": io.key}
+        Ledger(io.store).append(PASSED if verdict.promote else REFUSED, io.key, facts, why=verdict.note, once=True)
         return self.Result(
-            verdict=decision, reasons=reasons, candidate=document["candidate"], champion=document["champion"]
+            verdict=document.decision,
+            reasons=reasons,
+            candidate=document.candidate,
+            champion=document.champion,
+            kept=document.kept,
         )
+
+    def _judge(self, io: JobIO, evaluation: Output) -> Verdict:
+        scores = evaluation.read_json("scores.json")
+        slices = scores.get("slices")
+        candidate = Candidate(
+            numbers=scores["numbers"],
+            test_photos=scores["test_photos"],
+            paired=_paired(scores),
+            slices=None if slices is None else [SliceRow.of(row) for row in slices],
+            support=_support(scores),
+            megabytes=_megabytes(io, evaluation),
+            champion=scores["champion_version"],
+            turned_down=_turned_down(io, evaluation.result["candidate"]),
+        )
+        return judge(candidate, self._limits())
+
+    def _limits(self) -> Limits:
+        slices = self.limits.slices
+        return Limits(
+            groups={
+                group: {name: Limit(**limit.model_dump()) for name, limit in getattr(self.limits, group).items()}
+                for group in GROUPS
+            },
+            min_test_photos=self.limits.min_test_photos,
+            slices=None if slices is None else SliceLimit(**slices.model_dump()),
+            megabytes=self.limits.budgets.megabytes,
+        )
+
+    def _document(self, evaluation: Output, verdict: Verdict, kept: tuple[str, ...]) -> VerdictDocument:
+        note = verdict.note + (f"; {', '.join(kept)} failed and keep the champion's model" if kept else "")
+        return VerdictDocument.model_validate(
+            {
+                "decision": "promote" if verdict.promote else "refuse",
+                "reasons": [asdict(reason) for reason in verdict.reasons],
+                "note": note,
+                "candidate": evaluation.result["candidate"],
+                "champion": evaluation.result["champion"],
+                "evaluation": evaluation.id,
+                "profile": self.profile,
+                "judged": [asdict(judged) for judged in verdict.judged],
+                "thresholds": self.limits.model_dump(mode="json"),
+                "changed_most": [asdict(row) for row in verdict.changed_most],
+                "kept": kept,
+            }
+        )
+
+    def _failed_clusters(self, verdict: Verdict) -> tuple[str, ...]:
+        """The clusters that failed, if nothing else did."""
+
+        def cluster(reason: Reason) -> str:
+            group, _, name = reason.part.partition("/")
+            return name if group == "semseg" else ""
+
+        names = [cluster(reason) for reason in verdict.reasons]
+        return tuple(sorted(set(names))) if names and all(names) else ()
+
+    def _with_champions_clusters(self, io: JobIO, evaluation: Output, failed: tuple[str, ...]) -> Output | None:
+        """The candidate with the champion's models for these clusters, scored; None where the champion has none."""
+        champion = evaluation.result["champion"]
+        if champion is None or not evaluation.result["comparable"]:
+            return None
+        tags = io.tracking.version_tags(CASCADE, champion) or {}
+        if "evaluation" not in tags:
+            return None
+        theirs = _clusters(io, io.input("evaluate", tags["evaluation"]))
+        ours = _clusters(io, evaluation)
+        if any(name not in theirs or theirs[name][1] != ours[name][1] for name in failed):
+            return None
+        parts = tuple(theirs[name][0] if name in failed else part for name, (part, _) in sorted(ours.items()))
+        fields = evaluation.manifest.fields
+        if set(parts) == set(fields["semseg"]):
+            return None
+        io.log(f"gate: {', '.join(failed)} failed: scored again with the champion's model, version {champion}")
+        job = Evaluate.model_validate(fields | {"semseg": parts})
+        scored = io.input("evaluate", execute(job, io.settings)["id"])
+        return None if scored.result["candidate"] == champion else scored  # with nothing left that is new
+
+
+def _turned_down(io: JobIO, version: int) -> str:
+    known = standing(Ledger(io.store).entries())
+    if version in known.rejected:
+        return "rejected"
+    return "withdrawn" if version in known.withdrawn else ""
+
+
+def _paired(scores: dict[str, Any]) -> dict[str, Any] | None:
+    """The pairs of the evaluation's document; from one without them, the differences alone."""
+    if scores.get("paired") is not None:
+        return dict(scores["paired"])
+    if scores["differences"] is None:
+        return None
+    return {
+        f"{part}/{name}": {**found, "difference": found["value"]}
+        for part, named in scores["differences"].items()
+        for name, found in named.items()
+    }
+
+
+def _support(scores: dict[str, Any]) -> dict[str, int]:
+    """How many test photos each part was measured on: a cluster those with one of its classes."""
+    clusters = [row for row in scores.get("slices") or () if row["kind"] == "cluster"]
+    whole = {part: int(scores["test_photos"]) for part in ("classifier", "cascade")}
+    return whole | {f"semseg/{row['value']}": int(row["photos"]) for row in clusters}
+
+
+def _megabytes(io: JobIO, evaluation: Output) -> float:
+    """Size of the candidate's model files."""
+    fields = evaluation.manifest.fields
+    parts = [io.input("train_classifier", fields["classifier"])]
+    parts += [io.input("train_semseg", part) for part in fields["semseg"]]
+    return sum(part.manifest.objects[name].size for part in parts for name in MODEL_FILES) / 1e6
+
+
+def _clusters(io: JobIO, evaluation: Output) -> dict[str, tuple[str, list[str]]]:
+    """By cluster: the id of its trained model, and the MIDs of its classes."""
+    found = {}
+    for part in evaluation.manifest.fields["semseg"]:
+        output = io.input("train_semseg", part)
+        found[str(output.result["cluster"])] = (str(part), list(output.read_json("model.json")["classes"]))
+    return found

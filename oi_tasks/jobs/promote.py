@@ -2,12 +2,25 @@
 
 from typing import Any, Self
 
+from pydantic import BaseModel, ConfigDict
+
 from oi_tasks.errors import Refused
+from oi_tasks.io.champions import Champions
 from oi_tasks.io.ledger import Ledger
 from oi_tasks.io.outputs import Output
 from oi_tasks.jobs.base import Job, JobIO, JobResult, OutputId
 from oi_tasks.jobs.plan import CASCADE
 from oi_tasks.profile import Profile
+
+
+class Approval(BaseModel):
+    """A person's answer: what, who, when, and what they wrote. `automatic`: nobody was to be asked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    answer: str
+    by: str
+    at: str
+    comment: str = ""
 
 
 class Promote(Job):
@@ -17,6 +30,8 @@ class Promote(Job):
     """
 
     verdict: OutputId
+    served: OutputId | None = None
+    approval: Approval | None = None
 
     class Result(JobResult):
         """The champion's version, and the one before."""
@@ -40,28 +55,38 @@ class Promote(Job):
         candidate, judged_against = verdict["candidate"], verdict["champion"]
         if verdict["decision"] != "promote":
             raise Refused(f"version {candidate} of {CASCADE} was refused by the gate", fix="its report says why")
-        champion = io.tracking.alias(CASCADE, "champion")
-        if champion not in (judged_against, candidate):
-            what = f"the champion is version {champion} by now; version {candidate} was judged against {judged_against}"
-            raise Refused(what, fix="run the retrain again", code="champion_moved")
-        ledger, subject = Ledger(io.store), f"{CASCADE}/{candidate}/{self.verdict}"
-        facts = {"version": candidate, "previous": judged_against, "verdict": self.verdict, "note": verdict["note"]}
-        ledger.append("promotion started", subject, facts)
-        if judged_against is not None and judged_against != candidate:
-            io.tracking.set_alias(CASCADE, "previous", judged_against)
-        io.tracking.set_alias(CASCADE, "champion", candidate)
-        for part, version in self._parts(io, candidate).items():
-            io.tracking.set_alias(part, "champion", version)
-        io.tracking.tag(CASCADE, candidate, {"verdict": self.verdict})
-        ledger.append("promoted", subject, facts)
+        self._check_served(io)
+        approval = self.approval if self.approval and self.approval.answer != "automatic" else None
+        if approval is not None and approval.answer != "approve":
+            raise Refused(f"version {candidate} of {CASCADE} was not approved: {approval.answer}", code="not_approved")
+        tags = self._tags(io, verdict["evaluation"])
+        facts = {"verdict": self.verdict, "note": verdict["note"]}
+        if approval is not None:
+            facts["approval"] = approval.model_dump()
+        by = f", approved by {approval.by}" if approval else ""
+        why = f"passed the gate of the profile {verdict['profile']}{by}"
+        champions = Champions(io.tracking, Ledger(io.store), CASCADE)
+        champions.promote(candidate, judged_against, facts, tags | {"verdict": self.verdict}, why)
         io.log(f"promote: {CASCADE}@champion is version {candidate}, before it {judged_against or 'none'}")
         return self.Result(version=candidate, previous=judged_against)
 
-    def _parts(self, io: JobIO, version: int) -> dict[str, int]:
-        """The parts that a version of the cascade pins, from its tags."""
-        tags = io.tracking.version_tags(CASCADE, version) or {}
-        return {
-            name: int(value.removeprefix("version "))
-            for name, value in tags.items()
-            if name.startswith("oi-") and value.startswith("version ")
+    def _check_served(self, io: JobIO) -> None:
+        if self.served is None:
+            return
+        served = io.input("serve_check", self.served)
+        if served.result["verdict"] != "serves" or served.manifest.fields["verdict"] != self.verdict:
+            raise Refused("the serve check did not let this candidate through", code="does_not_serve")
+
+    def _tags(self, io: JobIO, evaluation_id: str) -> dict[str, str]:
+        """Which data and which code the candidate comes from."""
+        evaluation = io.input("evaluate", evaluation_id)
+        dataset = evaluation.manifest.fields["dataset"]
+        validated = io.input("shards", dataset).manifest.fields.get("validated", "")
+        tags = {
+            "evaluation": evaluation_id,
+            "dataset": dataset,
+            "code": str(evaluation.manifest.produced.get("code", "")),
         }
+        if validated:
+            tags |= {"validated": validated, "snapshot": io.input("validate", validated).manifest.fields["snapshot"]}
+        return tags

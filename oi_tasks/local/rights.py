@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from minio import Minio
+from minio.commonconfig import COMPLIANCE
 from minio.credentials import StaticProvider
 from minio.error import MinioAdminException, MinioException
 from minio.minioadmin import MinioAdmin
+from minio.objectlockconfig import YEARS, ObjectLockConfig
 from urllib3.exceptions import HTTPError
 
 from oi_tasks.errors import Unreachable
@@ -17,6 +19,7 @@ MLFLOW = "mlflow"
 LIST = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"]
 READ_WRITE = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
 HISTORY = ["s3:GetBucketVersioning", "s3:ListBucketVersions", "s3:GetObjectVersion"]
+LEDGER_KEPT = ObjectLockConfig(COMPLIANCE, 10, YEARS)  # no key, not even the root's, removes an entry before that
 RETENTION = ["s3:GetBucketObjectLockConfiguration", "s3:GetObjectRetention", "s3:PutObjectRetention"]
 
 
@@ -64,6 +67,7 @@ def apply(endpoint: str, keys: Mapping[str, str]) -> None:
         for bucket in (*BUCKETS, MLFLOW):
             if not client.bucket_exists(bucket):
                 client.make_bucket(bucket, object_lock=bucket == LEDGER)  # a lock needs versions, and turns them on
+        client.set_object_lock_config(LEDGER, LEDGER_KEPT)
         client.set_bucket_policy(REPORTS, json.dumps(READABLE))
         admin = MinioAdmin(endpoint=endpoint, credentials=StaticProvider(root, password), secure=False)
         for name, policy in policies().items():

@@ -1,7 +1,7 @@
 """The profile: one file that configures a whole pipeline."""
 
 from oi_tasks.profile.classes import Classes, Clusters, Override
-from oi_tasks.profile.gate import Gate, Threshold
+from oi_tasks.profile.gate import Budgets, Gate, Slices, Threshold
 from oi_tasks.profile.loading import SHIPPED, describe, load_profile, parse_profile, profile_files
 from oi_tasks.profile.parts import Mid, Part, Share
 from oi_tasks.profile.photos import Photos, Splits
@@ -13,6 +13,7 @@ from oi_tasks.profile.training import Classifier, Epochs, Semseg, Weights
 
 __all__ = [
     "SHIPPED",
+    "Budgets",
     "Classes",
     "Classifier",
     "Clusters",
@@ -30,6 +31,7 @@ __all__ = [
     "ReleaseSpec",
     "Semseg",
     "Share",
+    "Slices",
     "Splits",
     "Threshold",
     "Weights",

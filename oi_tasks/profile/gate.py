@@ -2,18 +2,38 @@
 
 from typing import Annotated
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
-from oi_tasks.profile.parts import Part
+from oi_tasks.profile.parts import Part, Share
+
+NotNegative = Annotated[float, Field(ge=0)]
 
 
 class Threshold(Part):
     """What one number must reach."""
 
     floor: float | None = Field(None, description="smallest value that passes")
-    may_lose: Annotated[float, Field(ge=0)] | None = Field(
-        None, description="how much worse than the champion it may be"
+    ceiling: float | None = Field(None, description="largest value that passes, where less is better")
+    may_lose: NotNegative | None = Field(None, description="how much worse than the champion it may be")
+    min_photos: int = Field(0, ge=0, description="fewest test photos that it must rest on")
+
+
+class Slices(Part):
+    """How much a single class, parent, cluster, aspect or kind of box may lose, though the mean improves."""
+
+    may_lose: NotNegative = Field(0.05, description="what a slice may lose")
+    alpha: Share = Field(0.05, description="chance of one false alarm among all slices (Holm)")
+    min_photos: PositiveInt = Field(20, description="smaller slices are shown, not judged")
+
+
+class Budgets(Part):
+    """What a version may take; nothing named, nothing judged."""
+
+    megabytes: PositiveFloat | None = Field(None, description="largest size of the model's files")
+    milliseconds: PositiveFloat | None = Field(
+        None, description="longest time for a photo (median of the serve check), on the machine that checks"
     )
+    load_seconds: PositiveFloat | None = Field(None, description="longest time to load a version")
 
 
 class Gate(Part):
@@ -23,3 +43,5 @@ class Gate(Part):
     semseg: dict[str, Threshold] = Field(default_factory=dict, description="numbers of each cluster's model")
     cascade: dict[str, Threshold] = Field(default_factory=dict, description="numbers of the cascade")
     min_test_photos: PositiveInt = Field(20, description="fewer test photos than this judge nothing")
+    slices: Slices | None = Field(None, description="what a slice may lose; none: slices are shown, not judged")
+    budgets: Budgets = Field(default_factory=Budgets, description="size and speed")

@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, PositiveFloat
 
 from oi_tasks.profile.classes import Classes, Clusters
 from oi_tasks.profile.gate import Gate
 from oi_tasks.profile.parts import Part
 from oi_tasks.profile.photos import Photos, Splits
 from oi_tasks.profile.pods import Pods
+from oi_tasks.profile.promotion import Promotion
 from oi_tasks.profile.quality import Quality
 from oi_tasks.profile.release import ReleaseSpec
 from oi_tasks.profile.training import Classifier, Semseg
@@ -27,4 +28,6 @@ class Profile(Part):
     classifier: Classifier = Field(default_factory=Classifier, description="the classifier")
     semseg: Semseg = Field(default_factory=Semseg, description="the segmentation models")
     gate: Gate = Field(default_factory=Gate, description="what a model must reach")
+    promotion: Promotion = Field("automatic", description="what passes is promoted: at once, or when a person approves")
+    approval_hours: PositiveFloat = Field(24.0, description="how long a person is waited for; then it is refused")
     pods: Pods = Field(default_factory=Pods, description="what pods ask for")

@@ -20,6 +20,7 @@ def sentence_of(entry: Mapping[str, Any]) -> str:
     if facts.get("previous"):
         said += f", before it version {facts['previous']}"
     reasons = "; ".join(str(reason.get("text", reason.get("code", ""))) for reason in facts.get("reasons", ()))
-    why = reasons or str(facts.get("reason") or facts.get("note") or "")
-    who = f", by {facts['who']}" if facts.get("who") else ""
+    why = reasons or str(entry.get("why") or facts.get("reason") or facts.get("note") or "")
+    by = entry.get("by") or facts.get("who")
+    who = f", by {by}" if by else ""
     return said + who + (f": {why}" if why else "")

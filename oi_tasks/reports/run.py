@@ -45,6 +45,7 @@ def run_page(
         dataset=dataset,
         mlflow_url=mlflow_url,
         judged=[{**row, "name": NAMES.get(row["number"], row["number"])} for row in verdict["judged"]],
+        changed=[row for row in verdict.get("changed_most", ()) if row["difference"]],
         rows=rows(scores),
         means={NAMES[name]: text for name, text in MEANS.items()},
         classes=sorted(scores["classes"], key=lambda row: (row["f1"] is None, row["f1"], row["name"])),

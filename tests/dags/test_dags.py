@@ -7,8 +7,13 @@ from pathlib import Path
 import pytest
 
 DAGS = Path(__file__).parents[2] / "dags"
-FILES = {"ingest.py": "oi_ingest", "retrain.py": "oi_retrain"}
-WIRING = {"jobs.py", "pods.py"}
+FILES = {
+    "ingest.py": "oi_ingest",
+    "retrain.py": "oi_retrain",
+    "rollback.py": "oi_rollback",
+    "watch.py": "oi_watch",
+}
+WIRING = {"approval.py", "jobs.py", "notify.py", "pods.py"}
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +48,7 @@ def test_a_dag_says_what_it_does(bag, dag_id: str) -> None:
     for task in dag.tasks:
         assert task.owner == "open-images"
         assert task.retries == 1
+        assert [callback.__name__ for callback in task.on_failure_callback] == ["failed"]
 
 
 def test_the_schedules(bag) -> None:
@@ -61,9 +67,65 @@ def test_no_training_before_the_data_gate(bag) -> None:
     assert "data_gate" in ingest.get_task("publish").get_flat_relative_ids(upstream=True)
     assert "data_gate" in ingest.get_task("collapse").upstream_task_ids
     retrain = bag.dags["oi_retrain"]
-    promote = retrain.get_task("promote")
-    assert {"gate", "passed", "evaluate"} <= promote.get_flat_relative_ids(upstream=True)
     assert retrain.get_task("report").trigger_rule == "none_failed_min_one_success"
+
+
+def test_no_promotion_before_the_gate_the_serve_check_and_the_answer(bag) -> None:
+    retrain = bag.dags["oi_retrain"]
+    promote = retrain.get_task("promote")
+    assert {"gate", "passed", "evaluate", "approve"} <= promote.get_flat_relative_ids(upstream=True)
+    assert {"gate", "serve_check", "decide"} <= promote.upstream_task_ids
+    # A gate that refuses skips the check; promote needs all of its own to have succeeded.
+    assert promote.trigger_rule == "all_success"
+    assert retrain.get_task("passed").downstream_task_ids == {"serve_check"}
+    # What failed on the way must not look like a refusal.
+    assert retrain.get_task("decide").trigger_rule == "none_failed"
+    assert retrain.get_task("decide").downstream_task_ids == {"promote", "turn_down"}
+
+
+def test_who_does_not_answer_has_refused_and_no_worker_waits(bag) -> None:
+    from airflow.providers.standard.operators.hitl import ApprovalOperator
+
+    approve = bag.dags["oi_retrain"].get_task("approve")
+    assert isinstance(approve, ApprovalOperator)
+    assert approve.defaults == ["Reject"]
+    assert not approve.fail_on_reject
+    assert approve.downstream_task_ids == {"approved"}
+    assert set(approve.params) == {"comment"}
+
+
+@pytest.mark.parametrize(
+    ("served", "response", "then"),
+    [
+        (None, None, None),
+        ("refuse", None, None),
+        ("serves", None, "promote"),
+        ("serves", {"chosen_options": ["Approve"], "responded_by_user": {"id": "1", "name": "ann"}}, "promote"),
+        ("serves", {"chosen_options": ["Reject"], "responded_by_user": {"id": "1", "name": "ann"}}, "turn_down"),
+        ("serves", {"chosen_options": ["Reject"], "responded_by_user": None}, "turn_down"),
+    ],
+)
+def test_what_comes_after_the_gate(bag, monkeypatch, served: str | None, response, then: str | None) -> None:
+    monkeypatch.syspath_prepend(str(DAGS))
+    from approval import answer_of, next_step
+
+    from oi_tasks.jobs.promote import Approval
+
+    answer = answer_of(response)
+    Approval.model_validate(answer)
+    assert next_step(served and {"result": {"verdict": served}}, answer) == then
+
+
+def test_the_form_of_a_rollback_asks_for_a_reason(bag) -> None:
+    from airflow.exceptions import ParamValidationError
+
+    dag = bag.dags["oi_rollback"]
+    assert dag.schedule is None
+    with pytest.raises(ParamValidationError):
+        dag.params.get_param("reason").resolve()
+    assert dag.params.get_param("to").resolve() is None
+    with pytest.raises(ParamValidationError):
+        dag.params.get_param("to").resolve(0)
 
 
 HEAVY = ("torch", "mlflow", "great_expectations", "pandas", "polars", "kubernetes", "timm")
@@ -75,7 +137,7 @@ def test_parsing_imports_nothing_heavy() -> None:
         f"sys.path.insert(0, {str(DAGS)!r})\n"
         "import airflow.sdk\n"
         "before = set(sys.modules)\n"
-        "import ingest, retrain\n"
+        "import ingest, retrain, rollback, watch\n"
         f"print([name for name in {HEAVY!r} if name in set(sys.modules) - before])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)

@@ -19,8 +19,7 @@ from sklearn.metrics import f1_score
 
 from oi_tasks.core.fingerprint import sha256_of_file
 from oi_tasks.core.splits import split_of
-from oi_tasks.errors import BadInput, Refused
-from oi_tasks.io.ledger import Ledger
+from oi_tasks.errors import BadInput
 from oi_tasks.io.shards import ShardReader
 from oi_tasks.io.store import REPORTS, Store
 from oi_tasks.io.tracking import Tracking
@@ -261,52 +260,6 @@ def test_run_again_everything_is_reused(chain: Chain) -> None:
     assert chain.job("report", verdict=verdict, promoted=chain.said["promote"]["id"])["reused"]
     fields = {**ids(chain, "shards", "train_classifier"), "semseg": chain.semseg}
     assert chain.job("evaluate", **fields)["reused"]
-
-
-def test_a_candidate_below_the_floor_is_refused_with_the_champion_unmoved(chain: Chain) -> None:
-    tracking, ledger = Tracking(chain.settings), Ledger(Store(chain.settings))
-    before = tracking.alias(CASCADE, "champion")
-    strict = chain.profile.model_validate(SMALL | {"gate": {"classifier": {"macro_f1": {"floor": 0.999}}}})
-    other = Chain(strict, chain.settings, {}, ())
-    said = other.job("gate", evaluation=chain.said["evaluate"]["id"])
-    assert said["result"]["verdict"] == "refuse"
-    assert [reason["code"] for reason in said["result"]["reasons"]] == ["below_floor"]
-    with pytest.raises(Refused, match="was refused by the gate"):
-        other.job("promote", verdict=said["id"])
-    assert tracking.alias(CASCADE, "champion") == before
-    assert [entry["event"] for entry in ledger.entries()].count("refused") == 1
-    page = other.job("report", verdict=said["id"])["result"]["report"].removeprefix(f"{REPORTS}/")
-    text = Store(chain.settings).get_bytes(REPORTS, page).decode()
-    assert "was refused" in text
-    assert "below the floor 0.999" in text
-
-
-def test_a_promotion_that_died_halfway_is_finished_and_told_once(chain: Chain) -> None:
-    tracking, ledger = Tracking(chain.settings), Ledger(Store(chain.settings))
-    version = chain.said["promote"]["result"]["version"]
-    told = [entry["event"] for entry in ledger.entries()]
-    tracking.client.delete_registered_model_alias(CASCADE, "champion")  # as if it had died before the alias moved
-    again = chain.job("promote", verdict=chain.said["gate"]["id"])
-    assert not again["reused"]
-    assert tracking.alias(CASCADE, "champion") == version
-    assert [entry["event"] for entry in ledger.entries()] == told
-    ledger.verify()
-
-
-def test_a_champion_that_moved_since_the_verdict_stops_the_promotion(chain: Chain) -> None:
-    tracking = Tracking(chain.settings)
-    version = chain.said["promote"]["result"]["version"]
-    source = tracking.client.get_model_version(CASCADE, str(version)).source
-    model_id = source.removeprefix("models:/")
-    other = tracking.client.create_model_version(CASCADE, source, model_id=model_id).version
-    tracking.set_alias(CASCADE, "champion", int(other))
-    try:
-        with pytest.raises(Refused, match=f"the champion is version {other} by now"):
-            chain.job("promote", verdict=chain.said["gate"]["id"])
-        assert tracking.alias(CASCADE, "champion") == int(other)
-    finally:
-        tracking.set_alias(CASCADE, "champion", version)
-        tracking.client.delete_model_version(CASCADE, other)
 
 
 def test_the_report_says_what_happened(chain: Chain) -> None:

@@ -1,0 +1,67 @@
+"""Tell somebody that a step failed, or that a gate said no: by the Airflow connection `oi_notify`, if there is one.
+
+Its type says how. `http` or `slackwebhook`: the text is posted to its address as `{"text": …}`, as Slack's and most
+others' incoming webhooks take it. `smtp` or `email`: a mail to the address in its extra field `to`. Without a
+connection the text stands in the task's log alone. What cannot be told is logged, and fails nothing.
+"""
+
+import json
+import logging
+import smtplib
+from email.message import EmailMessage
+from typing import Any
+
+from airflow.sdk import Connection, Context
+from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
+
+CONNECTION = "oi_notify"
+PATIENCE = 10.0  # seconds
+log = logging.getLogger(__name__)
+
+
+def tell(text: str) -> None:
+    """Tell it, and log it either way."""
+    log.warning("%s", text)
+    try:
+        connection = Connection.get(CONNECTION)
+    except (AirflowNotFoundException, AirflowRuntimeError):
+        return
+    try:
+        send = _mail if connection.conn_type in ("smtp", "email") else _post
+        send(connection, text)
+    except Exception as error:  # whoever is to be told must not stop the run
+        log.warning("%s cannot be told: %s: %s", CONNECTION, type(error).__name__, " ".join(str(error).split()))
+
+
+def failed(context: Context) -> None:
+    """Called by Airflow when a task has failed for good."""
+    ti, error = context["ti"], " ".join(str(context.get("exception") or "").split())
+    tell(f"{ti.dag_id}: the step {ti.task_id} failed: {error or 'its log says why'} (run {ti.run_id})")
+
+
+def _post(connection: Any, text: str) -> None:
+    import urllib3
+
+    address = f"{connection.schema or 'https'}://{connection.host}"
+    address += f":{connection.port}" if connection.port else ""
+    extra = connection.extra_dejson
+    address += str(extra.get("path", "") or connection.password or "")  # a webhook's path is its secret
+    body = json.dumps({"text": text}).encode()
+    headers = {"Content-Type": "application/json"}
+    reply = urllib3.request("POST", address, body=body, headers=headers, timeout=PATIENCE, retries=1)
+    if reply.status >= 300:
+        raise OSError(f"status {reply.status}")
+
+
+def _mail(connection: Any, text: str) -> None:
+    extra = connection.extra_dejson
+    message = EmailMessage()
+    message["Subject"], message["To"] = text.partition("\n")[0][:120], extra["to"]
+    message["From"] = extra.get("from") or connection.login or extra["to"]
+    message.set_content(text)
+    with smtplib.SMTP(connection.host, connection.port or 25, timeout=PATIENCE) as server:
+        if extra.get("starttls"):
+            server.starttls()
+        if connection.login and connection.password:
+            server.login(connection.login, connection.password)
+        server.send_message(message)

@@ -1,0 +1,35 @@
+"""### Has somebody moved the champion by hand?
+
+Every hour: compares the alias `champion` of `oi-cascade` in MLflow with what the ledger says. A move made in MLflow's
+own page is entered in the ledger as such, and the parts' aliases follow it; a promotion or rollback that died halfway
+is finished. The ledger itself is checked on the way: this fails where an entry is missing or was written over.
+"""
+
+from typing import Any
+
+from airflow.sdk import DAG, CronTriggerTimetable, task
+
+from jobs import DEFAULTS, job, profile_param
+
+
+@task
+def profile(params: dict[str, Any]) -> dict[str, Any]:
+    """The profile, for the size of the pod."""
+    from oi_tasks.profile import load_profile
+
+    return load_profile(params["profile"]).model_dump(mode="json")
+
+
+with DAG(
+    dag_id="oi_watch",
+    dag_display_name="Open Images: watch the champion",
+    description="Enter moves of the champion that were made by hand, and check the ledger",
+    doc_md=__doc__,
+    schedule=CronTriggerTimetable("30 * * * *", timezone="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULTS,
+    params={"profile": profile_param()},
+    tags=["open-images", "registry"],
+):
+    job("alias_watch", profile())

@@ -1,0 +1,68 @@
+"""The verdict as a document: what the gate publishes, the report shows and the ledger refers to.
+
+Its JSON schema is published as `docs/verdict.schema.json`.
+"""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class DocumentPart(BaseModel):
+    """A part of the document: frozen, and nothing beside what it names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ReasonRow(DocumentPart):
+    """Why the candidate is refused."""
+
+    code: str = Field(description="one of the gate's codes")
+    text: str = Field(description="the reason in a sentence")
+    part: str = Field("", description="the model it concerns; empty: all of it")
+
+
+class JudgedRow(DocumentPart):
+    """One number that was judged."""
+
+    part: str
+    number: str
+    value: float | None
+    floor: float | None
+    may_lose: float | None
+    lost_at_most: float | None = Field(description="the worse end of the interval of the paired difference")
+    passed: bool
+    ceiling: float | None = None
+    champion: float | None = None
+    difference: float | None = None
+
+
+class ChangedRow(DocumentPart):
+    """A slice, with the paired difference to the champion's and the ends of its 95 % interval."""
+
+    kind: str
+    value: str
+    name: str
+    metric: str
+    photos: int
+    candidate: float | None
+    champion: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+
+
+class VerdictDocument(DocumentPart):
+    """Candidate, champion, numbers, thresholds, and a reason for each failure."""
+
+    decision: Literal["promote", "refuse"]
+    reasons: tuple[ReasonRow, ...]
+    note: str = Field(description="against what it was judged")
+    candidate: int = Field(description="version of oi-cascade")
+    champion: int | None = Field(description="the version in use at the evaluation")
+    evaluation: str = Field(description="id of the evaluation that was judged")
+    profile: str
+    judged: tuple[JudgedRow, ...]
+    thresholds: dict[str, Any] = Field(description="the profile's gate")
+    changed_most: tuple[ChangedRow, ...] = Field((), description="the slices that differ most from the champion's")
+    kept: tuple[str, ...] = Field((), description="clusters that failed, and keep the champion's model")

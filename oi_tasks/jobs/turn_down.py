@@ -1,0 +1,43 @@
+"""Enter in the ledger that a person turned a candidate down, or that nobody answered in time."""
+
+from typing import Any, Self
+
+from oi_tasks.core.ledger import REJECTED
+from oi_tasks.io.ledger import Ledger
+from oi_tasks.jobs.base import Job, JobIO, JobResult, OutputId
+from oi_tasks.jobs.promote import Approval
+from oi_tasks.profile import Profile
+
+UNANSWERED = "not approved in time"
+
+
+class TurnDown(Job):
+    """Enter in the ledger that a person turned a candidate down, or that nobody answered in time.
+
+    What a person turned down is not asked for again; what nobody answered may be.
+    """
+
+    verdict: OutputId
+    approval: Approval
+
+    class Result(JobResult):
+        """The candidate, and the number of the ledger's entry."""
+
+        candidate: int
+        entry: int
+
+    @classmethod
+    def from_profile(cls, profile: Profile, **inputs: Any) -> Self:
+        """Nothing of the profile matters here."""
+        return cls(**inputs)
+
+    def run(self, io: JobIO) -> Result:
+        """Enter it, once for each answer."""
+        candidate = io.input("gate", self.verdict).result["candidate"]
+        answer = self.approval
+        event = REJECTED if answer.by else UNANSWERED
+        facts = {"version": candidate, "verdict": self.verdict, "approval": answer.model_dump()}
+        why = answer.comment or ("no reason was written" if answer.by else "nobody answered, and the time was up")
+        entry = Ledger(io.store).append(event, io.key, facts, by=answer.by, why=why, once=True)
+        io.log(f"turn_down: version {candidate}: {event}{f' by {answer.by}' if answer.by else ''}")
+        return self.Result(candidate=candidate, entry=entry.number)

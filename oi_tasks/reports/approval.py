@@ -1,0 +1,47 @@
+"""What a person reads who is asked whether to promote: the verdict in short, as Markdown."""
+
+from typing import Any
+
+from oi_tasks.io.outputs import Outputs
+from oi_tasks.io.store import Store
+from oi_tasks.io.tracking import Tracking
+from oi_tasks.jobs.plan import CASCADE
+from oi_tasks.reports.page import fixed
+from oi_tasks.settings import settings
+
+
+def approval_text(verdict_id: str) -> str:
+    """The text about a published verdict, with links to the registry."""
+    found = settings()
+    verdict = Outputs(Store(found), found.cache).get("gate", verdict_id).read_json("verdict.json")
+    tracking = Tracking(found)
+    links = {
+        f"version {version}": tracking.url_of(CASCADE, version)
+        for version in (verdict["candidate"], verdict["champion"])
+        if version is not None
+    }
+    return as_markdown(verdict, links)
+
+
+def as_markdown(verdict: dict[str, Any], links: dict[str, str]) -> str:
+    """The verdict: against what, the judged numbers as a table, what changed most, links by their text."""
+    rows = [
+        " | ".join(["", row["part"], row["number"], *(fixed(row[name]) for name in ("value", "champion", "floor")), ""])
+        for row in verdict["judged"]
+    ]
+    lines = [
+        f"Version {verdict['candidate']} of {CASCADE} passed the gate of the profile {verdict['profile']}: "
+        f"{verdict['note']}.",
+        "",
+        "| model | number | candidate | champion | floor |",
+        "|---|---|---|---|---|",
+        *rows,
+    ]
+    changed = [
+        f"- {row['kind']} {row['name']}, {row['metric']}: {row['difference']:+.3f} on {row['photos']} photos"
+        for row in verdict["changed_most"]
+        if row["difference"]
+    ]
+    if changed:
+        lines += ["", "What changed most:", "", *changed]
+    return "\n".join([*lines, "", " · ".join(f"[{text}]({address})" for text, address in links.items())])

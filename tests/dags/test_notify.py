@@ -1,0 +1,115 @@
+"""What is told when a step fails or a gate refuses: to a real web address, to a real mail server, or to the log."""
+
+import json
+import logging
+import socketserver
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from types import SimpleNamespace
+
+import pytest
+
+DAGS = Path(__file__).parents[2] / "dags"
+
+
+@pytest.fixture
+def notify(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(str(DAGS))
+    import notify
+    from airflow.sdk.execution_time.cache import SecretCache
+
+    SecretCache.reset()
+    return notify
+
+
+def served(server: socketserver.TCPServer) -> Iterator[int]:
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server.server_address[1]
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def posted() -> list[tuple[str, dict]]:
+    return []
+
+
+@pytest.fixture
+def webhook(posted: list[tuple[str, dict]]) -> Iterator[int]:
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            posted.append((self.path, json.loads(body)))
+            self.send_response(500 if self.path == "/broken" else 200)
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    yield from served(HTTPServer(("127.0.0.1", 0), Hook))
+
+
+@pytest.fixture
+def mailbox() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def mail_server(mailbox: list[str]) -> Iterator[int]:
+    class Mail(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.wfile.write(b"220 here\r\n")
+            while line := self.rfile.readline().decode().strip():
+                word = line.split()[0].upper()
+                if word == "DATA":
+                    self.wfile.write(b"354 go on\r\n")
+                    text = ""
+                    while (more := self.rfile.readline().decode()) != ".\r\n":
+                        text += more
+                    mailbox.append(text)
+                self.wfile.write(b"221 bye\r\n" if word == "QUIT" else b"250 fine\r\n")
+                if word == "QUIT":
+                    return
+
+    yield from served(socketserver.TCPServer(("127.0.0.1", 0), Mail))
+
+
+def connect(monkeypatch: pytest.MonkeyPatch, **fields: object) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_OI_NOTIFY", json.dumps(fields))
+
+
+def test_a_webhook_gets_the_text(notify, monkeypatch, webhook: int, posted) -> None:
+    extra = {"path": "/services/T0/B0"}
+    connect(monkeypatch, conn_type="http", host="127.0.0.1", port=webhook, schema="http", extra=extra)
+    ti = SimpleNamespace(dag_id="oi_retrain", task_id="shards", run_id="r1")
+    notify.failed({"ti": ti, "exception": ValueError("no such\nshard")})
+    text = "oi_retrain: the step shards failed: no such shard (run r1)"
+    assert posted == [("/services/T0/B0", {"text": text})]
+
+
+def test_a_mail_is_sent(notify, monkeypatch, mail_server: int, mailbox) -> None:
+    connect(monkeypatch, conn_type="smtp", host="127.0.0.1", port=mail_server, extra={"to": "ann@example.org"})
+    notify.tell("oi_retrain: version 3 is refused\nbelow_floor: macro_f1 is 0.1")
+    assert len(mailbox) == 1
+    assert "Subject: oi_retrain: version 3 is refused" in mailbox[0]
+    assert "To: ann@example.org" in mailbox[0]
+    assert "below_floor: macro_f1 is 0.1" in mailbox[0]
+
+
+def test_without_a_connection_the_log_has_it(notify, monkeypatch, caplog) -> None:
+    monkeypatch.delenv("AIRFLOW_CONN_OI_NOTIFY", raising=False)
+    with caplog.at_level(logging.WARNING):
+        notify.tell("version 3 is refused")
+    assert [record.getMessage() for record in caplog.records] == ["version 3 is refused"]
+
+
+def test_what_cannot_be_told_fails_nothing(notify, monkeypatch, caplog, webhook: int) -> None:
+    for port, path in ((webhook, "/broken"), (9, "/")):
+        connect(monkeypatch, conn_type="http", host="127.0.0.1", port=port, schema="http", extra={"path": path})
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            notify.tell("version 3 is refused")
+        assert "oi_notify cannot be told" in caplog.text
