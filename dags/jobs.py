@@ -4,7 +4,6 @@ A DAG names the job, the profile and the ids of its inputs. Both kinds of task r
 writes a small result under a key of the store; the task reads it there, so pods need no XCom sidecar.
 """
 
-import json
 import os
 import shlex
 import subprocess
@@ -17,14 +16,13 @@ from typing import Any
 
 from airflow.sdk import Asset, BaseOperator, Context, Param, XComArg
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from oi_tasks.pods.manifest import TRAINING, job_words
 from oi_tasks.profile import profile_files
 from oi_tasks.settings import settings
 
 DATASET = Asset("oi_dataset", uri="oi://dataset")
 DEFAULTS = {"owner": "open-images", "retries": 1, "retry_delay": timedelta(seconds=10)}
 FINAL_EXITS = (2, 3)  # bad input, a gate's refusal: a retry would say the same
-TRAINING = ("train_classifier", "train_semseg")
-POD_TEMPLATES = Path(__file__).parents[1] / "k8s" / "pods"
 
 
 def profile_param() -> Param:
@@ -59,10 +57,8 @@ class JobTask:
 
     def arguments_for(self, context: Context) -> list[str]:
         """The words after `oi`."""
-        words = [self.job, "--profile", json.dumps(self.profile), "--result", self.result_key(context)]
-        for name, value in self.sets().items():
-            words += ["--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
-        return words + (["--force"] if context["params"].get("force") else [])
+        force = bool(context["params"].get("force"))
+        return job_words(self.job, self.profile, self.sets(), self.result_key(context), force)
 
     def result_key(self, context: Context) -> str:
         """Where in the work bucket the result of this task is written."""
