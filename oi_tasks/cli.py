@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from oi_tasks import __version__
-from oi_tasks.commands import local, pod, profiles
+from oi_tasks.commands import doctor, local, pod, profiles
 from oi_tasks.commands.steps import add_steps
 from oi_tasks.errors import OiError
 
@@ -23,6 +23,7 @@ for _group in (
     local,
     profiles,
     pod,
+    doctor,
 ):
     app.registered_commands.extend(_group.app.registered_commands)
     app.registered_groups.extend(_group.app.registered_groups)
