@@ -4,7 +4,6 @@ A DAG names the job, the profile and the ids of its inputs. Both kinds of task r
 writes a small result under a key of the store; the task reads it there, so pods need no XCom sidecar.
 """
 
-import json
 import os
 import shlex
 import subprocess
@@ -17,6 +16,7 @@ from typing import Any
 
 from airflow.sdk import Asset, BaseOperator, Context, Param, XComArg
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from oi_tasks.pods.manifest import TRAINING, job_words
 from oi_tasks.profile import profile_files
 from oi_tasks.settings import settings
 
@@ -31,8 +31,6 @@ DEFAULTS = {
 }
 FINAL_EXITS = (2, 3)  # bad input, a gate's refusal: a retry would say the same
 PASSED_BY_GATE = {"gate": "promote", "serve_check": "serves"}  # what the verdict of a job is that lets a candidate on
-TRAINING = ("train_classifier", "train_semseg")
-POD_TEMPLATES = Path(__file__).parents[1] / "k8s" / "pods"
 
 
 def profile_param() -> Param:
@@ -67,10 +65,8 @@ class JobTask:
 
     def arguments_for(self, context: Context) -> list[str]:
         """The words after `oi`."""
-        words = [self.job, "--profile", json.dumps(self.profile), "--result", self.result_key(context)]
-        for name, value in self.sets().items():
-            words += ["--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
-        return words + (["--force"] if context["params"].get("force") else [])
+        force = bool(context["params"].get("force"))
+        return job_words(self.job, self.profile, self.sets(), self.result_key(context), force)
 
     def result_key(self, context: Context) -> str:
         """Where in the work bucket the result of this task is written."""

@@ -1,14 +1,24 @@
-"""A job as a pod: the template says how a pod looks, the profile how large it is, the DAG which job it runs."""
+"""A job as a pod: `oi_tasks.pods` says how it looks and why it failed; here it becomes a task that holds no worker."""
 
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from kubernetes.client import ApiClient, ApiException
 from kubernetes.client import models as k8s
+from oi_tasks.errors import OiError
+from oi_tasks.pods.faults import end_fault, start_fault
+from oi_tasks.pods.manifest import input_labels, kind_of, pod_manifest
+from oi_tasks.profile import Pod, Pods
 from oi_tasks.settings import settings
 
-from jobs import POD_TEMPLATES, TRAINING, JobTask
+from jobs import JobTask
+
+LOOK = 30  # seconds after which a pod that has a node and does not start is looked at
+START = 1800  # seconds it may take: an image of several GB on a new node
+QUEUE = 12 * 3600  # seconds a pod may wait for a node
 
 
 class PodJobOperator(JobTask, KubernetesPodOperator):
@@ -22,48 +32,86 @@ class PodJobOperator(JobTask, KubernetesPodOperator):
         super().__init__(**kwargs)
         self.job, self.profile, self.inputs, self.mapped = job, profile, inputs, mapped or {}
 
+    @property
+    def size(self) -> Pod:
+        """How large the profile wants the pod."""
+        found: Pod = getattr(Pods.model_validate(self.profile["pods"]), kind_of(self.job))
+        return found
+
     def build_pod_request_obj(self, context: Context | None = None, *, dry_run: bool = False) -> k8s.V1Pod:
-        """The template with this job's words, name, labels and size."""
+        """The pod as `oi pod` shows it, with Airflow's labels and a suffix to its name."""
         assert context is not None
-        self.arguments = self.arguments_for(context)
-        kind = "gpu" if self.job in TRAINING else "cpu"
-        self.container_resources = _resources(self.profile["pods"][kind])
-        queue = self.profile["pods"]["queue"]
-        self.labels = {"oi/job": self.job} | ({"kueue.x-k8s.io/queue-name": queue} if queue and kind == "gpu" else {})
+        pods, labels = Pods.model_validate(self.profile["pods"]), input_labels(self.job, self.sets())
+        try:
+            self.pod_template_dict = pod_manifest(self.job, pods, self.arguments_for(context), labels, settings())
+        except OiError as error:
+            raise AirflowFailException(str(error)) from None
         return super().build_pod_request_obj(context, dry_run=dry_run)
 
     def trigger_reentry(self, context: Context, event: dict[str, Any]) -> Any:
-        """When the pod is done: its result from the store, as this task's result."""
+        """When there is news of the pod: wait on while it may still start, else end the task.
+
+        Returns what the job wrote to the store. Raises AirflowFailException where a retry would end the same way.
+        """
+        pod = self._found(event)
+        if pod is not None and _not_started(pod):
+            if start_fault(_plain(pod)) is None and _starting_for(pod) < START:
+                self.pod = pod
+                self.invoke_defer_method(context=context)  # raises TaskDeferred
+            event = event | {"status": "timeout"}  # with any other the operator would wait for its end, which is never
         super().trigger_reentry(context, event)
         result = self.read_result(context)
         context["ti"].xcom_push(key="return_value", value=result)  # the operator keeps do_xcom_push for its sidecar
         return result
 
+    def cleanup(self, pod: k8s.V1Pod, remote_pod: k8s.V1Pod, *args: Any, **kwargs: Any) -> None:
+        """Delete the pod; of one that failed, say why and what to change."""
+        try:
+            super().cleanup(pod, remote_pod, *args, **kwargs)
+        except AirflowException:
+            fault = end_fault(_plain(remote_pod), self.job, self.size)
+            raise (AirflowFailException if fault.final else AirflowException)(str(fault)) from None
 
-def _resources(pod: dict[str, Any]) -> k8s.V1ResourceRequirements:
-    size = {"cpu": pod["cpu"], "memory": pod["memory"]}
-    gpus = {"nvidia.com/gpu": str(pod["gpus"])} if pod["gpus"] else {}
-    return k8s.V1ResourceRequirements(requests=size | gpus, limits={"memory": pod["memory"]} | gpus)
+    def _found(self, event: dict[str, Any]) -> k8s.V1Pod | None:
+        """The pod of an event as it is now; None when it is gone."""
+        try:
+            return self.hook.get_pod(event["name"], event["namespace"])
+        except ApiException as error:
+            if error.status == 404:
+                return None
+            raise
+
+
+def _plain(pod: k8s.V1Pod) -> dict[str, Any]:
+    """A pod in the words of the API."""
+    plain: dict[str, Any] = ApiClient().sanitize_for_serialization(pod)
+    return plain
+
+
+def _not_started(pod: k8s.V1Pod) -> bool:
+    """Whether the pod has a node and no container has begun."""
+    return pod.status.phase == "Pending" and pod.status.start_time is not None
+
+
+def _starting_for(pod: k8s.V1Pod) -> float:
+    """Seconds since a node took the pod."""
+    return float((datetime.now(UTC) - pod.status.start_time).total_seconds())
 
 
 def pod_arguments(job: str) -> dict[str, Any]:
-    """What every pod of a job is started with."""
+    """How Airflow starts and watches the pod of a job."""
     found = settings()
-    templates: Path = found.pod_templates or POD_TEMPLATES
     return {
-        "name": f"oi-{job.replace('_', '-')}",
-        "namespace": found.namespace,
-        "image": found.trainer_image,
-        "cmds": ["oi"],
-        "pod_template_file": str(templates / ("gpu.yaml" if job in TRAINING else "cpu.yaml")),
-        "env_from": [k8s.V1EnvFromSource(secret_ref=k8s.V1SecretEnvSource(name=found.pod_secret))],
+        "kubernetes_conn_id": None,
         "config_file": str(found.kubeconfig) if found.kubeconfig else None,
         "in_cluster": found.kubeconfig is None,
         "deferrable": True,
         "poll_interval": 1.0,
+        "logging_interval": 15,
         "startup_check_interval_seconds": 1,
-        "startup_timeout_seconds": 1800,
-        "schedule_timeout_seconds": 6 * 3600,
+        "startup_timeout_seconds": LOOK,
+        "schedule_timeout_seconds": QUEUE,
+        "retries": 4,  # a spot node may be taken away more than once
         "on_finish_action": "delete_pod",
         "log_events_on_failure": True,
         "log_pod_spec_on_failure": False,

@@ -21,6 +21,8 @@ RUN printf '#!/opt/oi/bin/python\nfrom oi_tasks.cli import main\n\nmain()\n' > /
  && echo /opt/oi/app > "$(python -c 'import site; print(site.getsitepackages()[0])')/oi_tasks.pth" \
  && python -m compileall -q /opt/oi/app && mkdir -m 1777 /scratch && oi --help > /dev/null
 
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title=oi-trainer org.opencontainers.image.revision=${REVISION}
 # Pods run with a read-only root: all that is written goes below /scratch.
 ENV HOME=/scratch TMPDIR=/scratch OI_CACHE=/scratch/cache MPLCONFIGDIR=/scratch/matplotlib
 WORKDIR /scratch

@@ -1,6 +1,8 @@
 """Buckets, users and their rights at the local MinIO: each component has its own key with only what it needs."""
 
 import json
+import os
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -56,10 +58,11 @@ READABLE = _policy(
 )
 
 
-def apply(endpoint: str, keys: Mapping[str, str]) -> None:
+def apply(endpoint: str, keys: Mapping[str, str], *, open_reports: bool = True) -> None:
     """Make the buckets, users and policies that are missing, and bring the policies up to date. Safe to repeat.
 
-    `endpoint` is `host:port`; `keys` are the lines of `.oi/env`. Raises Unreachable.
+    `endpoint` is `host:port`; `keys` are the lines of `.oi/env`; `open_reports` lets anyone read a report whose address
+    they know. Raises Unreachable.
     """
     root, password = keys["OI_MINIO_ROOT_USER"], keys["OI_MINIO_ROOT_PASSWORD"]
     try:
@@ -68,7 +71,8 @@ def apply(endpoint: str, keys: Mapping[str, str]) -> None:
             if not client.bucket_exists(bucket):
                 client.make_bucket(bucket, object_lock=bucket == LEDGER)  # a lock needs versions, and turns them on
         client.set_object_lock_config(LEDGER, LEDGER_KEPT)
-        client.set_bucket_policy(REPORTS, json.dumps(READABLE))
+        if open_reports:
+            client.set_bucket_policy(REPORTS, json.dumps(READABLE))
         admin = MinioAdmin(endpoint=endpoint, credentials=StaticProvider(root, password), secure=False)
         for name, policy in policies().items():
             admin.policy_add(name, policy=policy)
@@ -92,3 +96,11 @@ def _user(admin: MinioAdmin, access_key: str, secret_key: str, policy: str) -> N
     except MinioAdminException as error:
         if "already in effect" not in str(error):
             raise
+
+
+if __name__ == "__main__":  # the set-up job of k8s/base; the keys are in its environment
+    try:
+        apply(sys.argv[1], os.environ, open_reports=False)
+        print(f"the store at {sys.argv[1]} has its buckets and keys")
+    except Unreachable as error:
+        sys.exit(str(error))

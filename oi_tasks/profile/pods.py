@@ -1,16 +1,23 @@
 """What pods ask for."""
 
-from pydantic import Field, NonNegativeInt
+from typing import Annotated
+
+from pydantic import Field, NonNegativeInt, PositiveFloat
 
 from oi_tasks.profile.parts import Part
+
+# How Kubernetes writes amounts: "500m" or "1.5" cores, "4Gi" or "800M" bytes.
+Cores = Annotated[str, Field(pattern=r"^(\d+(\.\d+)?|\d+m)$")]
+Bytes = Annotated[str, Field(pattern=r"^\d+(\.\d+)?([KMGT]i?|k)?$")]
 
 
 class Pod(Part):
     """What a pod asks for."""
 
-    cpu: str = Field("1", description="cores")
-    memory: str = Field("4Gi", description="memory")
+    cpu: Cores = Field("1", description="cores")
+    memory: Bytes = Field("4Gi", description="memory")
     gpus: NonNegativeInt = Field(0, description="GPUs")
+    hours: PositiveFloat = Field(24, description="hours after which a pod that still runs is stopped")
 
 
 class Pods(Part):

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from oi_tasks.jobs import JOBS
-from oi_tasks.profile import Profile
+from oi_tasks.pods.manifest import kind_of
+from oi_tasks.profile import Profile, load_profile
 from oi_tasks.settings import settings
 
 CHECKOUT = Path(__file__).parents[2]
@@ -37,12 +39,17 @@ class Ti:
     dag_id, run_id, task_id, map_index, try_number = "oi_retrain", "manual__1", "train_semseg", 2, 1
 
 
+def task_of(wiring: Any, job: str, profile: dict[str, Any], **inputs: Any) -> Any:
+    """The task that a DAG makes for a job."""
+    operator, arguments = wiring._operator()
+    return operator(task_id=job, job=job, profile=profile, inputs=inputs, **arguments(job))
+
+
 def pod(wiring: Any, job: str, profile: dict[str, Any], **inputs: Any) -> dict[str, Any]:
     """The pod of a job, as Kubernetes would get it."""
     from kubernetes.client import ApiClient
 
-    operator, arguments = wiring._operator()
-    task = operator(task_id=job, job=job, profile=profile, inputs=inputs, **arguments(job))
+    task = task_of(wiring, job, profile, **inputs)
     context = {"ti": Ti(), "params": {"force": True}}
     made: dict[str, Any] = ApiClient().sanitize_for_serialization(
         task.build_pod_request_obj(context | {"dag": None, "run_id": "manual__1"}, dry_run=True)
@@ -99,13 +106,115 @@ def test_a_template_keeps_a_pod_small_in_rights(name: str) -> None:
     assert spec["automountServiceAccountToken"] is False
     assert spec["restartPolicy"] == "Never"
     assert spec["terminationGracePeriodSeconds"] >= 60
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert {"name": "shm", "mountPath": "/dev/shm"} in base["volumeMounts"]
+    assert all("sizeLimit" in volume["emptyDir"] for volume in spec["volumes"])
+    assert {"oi/spot", "cloud.google.com/gke-spot"} <= {one["key"] for one in spec["tolerations"]}
     assert {mount["name"] for mount in base["volumeMounts"]} == {volume["name"] for volume in spec["volumes"]}
+
+
+def without_empty(value: Any) -> Any:
+    """As the API server takes it: what is empty or false is as if it were not there."""
+    if isinstance(value, dict):
+        kept = {name: without_empty(one) for name, one in value.items()}
+        return {name: one for name, one in kept.items() if one not in ({}, [], None) and one is not False}
+    return [without_empty(one) for one in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize(("job", "fields"), [("tables", {"release": "c" * 20}), ("train_semseg", {"cluster": "fish"})])
+def test_what_oi_pod_prints_is_what_the_operator_makes(
+    wiring: Any, job: str, fields: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    from oi_tasks.commands.pod import pod as oi_pod
+
+    oi_pod(job, "demo", [f"{name}={value}" for name, value in fields.items()], gpus=None, as_json=False)
+    shown = yaml.safe_load(capsys.readouterr().out)
+    made = pod(wiring, job, load_profile("demo").model_dump(mode="json"), **fields)
+    for name in (
+        "dag_id",
+        "task_id",
+        "run_id",
+        "try_number",
+        "map_index",
+        "airflow_version",
+        "kubernetes_pod_operator",
+    ):
+        assert made["metadata"]["labels"].pop(name)
+    assert made["metadata"]["name"].removeprefix(shown["metadata"]["name"] + "-").isalnum()
+    made["metadata"]["name"] = shown["metadata"]["name"]
+    words = made["spec"]["containers"][0]["args"]
+    del words[words.index("--result") : words.index("--result") + 2], words[words.index("--force")]
+    assert without_empty(made) == without_empty(shown)
+
+
+def test_a_pod_carries_what_it_works_on_as_labels(wiring: Any) -> None:
+    made = pod(wiring, "train_semseg", profile(), dataset={"id": "a" * 20}, cluster="cat & dog", semseg=["b" * 20])
+    labels = made["metadata"]["labels"]
+    assert labels["oi/dataset"] == "a" * 20
+    assert labels["oi/cluster"] == "cat---dog"
+    assert labels["dag_id"] == "oi_retrain"
+    assert labels["run_id"] == "manual__1"
+    assert "oi/semseg" not in labels
+
+
+def test_a_pod_may_not_run_for_ever(wiring: Any) -> None:
+    made = pod(wiring, "tables", profile(cpu={"hours": 0.5}), release="c" * 20)
+    assert made["spec"]["activeDeadlineSeconds"] == 1800
+
+
+BAD = {
+    "no container named base": "kind: Pod\nspec: {containers: [{name: main}]}",
+    "it has main, side": "kind: Pod\nspec: {containers: [{name: main}, {name: side}]}",
+    "it has none": "kind: Pod\nspec: {}",
+    "is not a manifest of kind Pod": "kind: Deployment",
+    "cannot be read": "{",
+    "there is no such pod template": None,
+}
+
+
+@pytest.mark.parametrize("said", BAD)
+def test_a_template_that_cannot_be_used_is_one_line_and_ends_the_task_for_good(
+    wiring: Any, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    if BAD[said] is not None:
+        (tmp_path / "cpu.yaml").write_text(BAD[said])
+    monkeypatch.setenv("OI_POD_TEMPLATES", str(tmp_path))
+    settings.cache_clear()
+    with pytest.raises(AirflowFailException) as raised:
+        pod(wiring, "tables", profile(), release="c" * 20)
+    line = str(raised.value)
+    assert said in line
+    assert str(tmp_path / "cpu.yaml") in line
+    assert "\n" not in line
+
+
+def test_a_container_beside_the_job_stays_beside_it(
+    wiring: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    template = yaml.safe_load((TEMPLATES / "cpu.yaml").read_text())
+    template["spec"]["containers"].insert(0, {"name": "proxy", "image": "registry.example/proxy:1"})
+    (tmp_path / "cpu.yaml").write_text(yaml.safe_dump(template))
+    monkeypatch.setenv("OI_POD_TEMPLATES", str(tmp_path))
+    settings.cache_clear()
+    base, proxy = pod(wiring, "tables", profile(), release="c" * 20)["spec"]["containers"]
+    assert (base["name"], base["image"]) == ("base", "registry.example/oi-trainer:7")
+    assert base["securityContext"]["readOnlyRootFilesystem"] is True
+    assert (proxy["name"], proxy["image"]) == ("proxy", "registry.example/proxy:1")
+    assert "envFrom" not in proxy
+
+
+@pytest.mark.parametrize("pods", [{"gpu": {"memory": "lots"}}, {"cpu": {"cpu": "two"}}, {"cpu": {"hours": 0}}])
+def test_a_size_that_kubernetes_would_refuse_is_refused_in_the_profile(pods: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        profile(**pods)
 
 
 def test_every_step_has_arguments_for_its_pod(wiring: Any) -> None:
     _, arguments = wiring._operator()
+    assert {kind_of(job) for job in JOBS} == {"cpu", "gpu"}
     for job in JOBS:
         found = arguments(job)
-        assert Path(found["pod_template_file"]).is_file()
         assert found["on_finish_action"] == "delete_pod"
         assert found["deferrable"] is True

@@ -1,0 +1,104 @@
+"""A real cluster, when one is up: a namespace of its own in it, and tasks that run there as Airflow runs them."""
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from oi_tasks.profile import Profile
+from oi_tasks.settings import settings as process_settings
+from tests.conftest import SHARED
+from tests.k8s.drive import Cluster, Task
+
+CHECKOUT = Path(__file__).parents[2]
+IMAGE = "debian-python:bookworm"  # what the images of the project are built on
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Cluster:
+    """The cluster beside the checkout. Without one that answers the test is left out, and says so."""
+    home = Path(os.environ.get("OI_CLUSTER_HOME", "~/.cache/oi-cluster")).expanduser()
+    found = Cluster(home / "bin" / "kubectl", home / "kubeconfig")
+    if not found.answers():
+        pytest.skip("left out: the cluster of shared/cluster is not up")
+    return found
+
+
+@pytest.fixture(scope="session")
+def namespace(cluster: Cluster) -> Iterator[str]:
+    """A namespace for this session, with the secret that pods need."""
+    name = f"oi-test-{uuid.uuid4().hex[:8]}"
+    cluster.kubectl("create", "namespace", name)
+    try:
+        cluster.kubectl("-n", name, "create", "secret", "generic", "oi-keys", "--from-literal=OI_NOTHING=x")
+        yield name
+    finally:
+        cluster.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="session")
+def image(cluster: Cluster) -> str:
+    """An image with Python, on the node."""
+    if not cluster.has(IMAGE):
+        subprocess.run([SHARED / "cluster" / "base-image"], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([SHARED / "cluster" / "load-image", IMAGE], check=True, stdout=subprocess.DEVNULL)
+    return IMAGE
+
+
+@pytest.fixture
+def in_pods(
+    cluster: Cluster,
+    namespace: str,
+    image: str,
+    own_environment: None,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> Iterator[Callable[..., Task]]:
+    """Makes a task that runs in a pod of the cluster; its `oi` is the given Python program."""
+    chosen = {
+        "AIRFLOW_HOME": str(tmp_path),
+        "OI_EXECUTION": "kubernetes",
+        "OI_KUBECONFIG": str(cluster.kubeconfig),
+        "OI_NAMESPACE": namespace,
+        "OI_TRAINER_IMAGE": image,
+        "OI_POD_TEMPLATES": str(tmp_path / "templates"),
+    }
+    for name, value in chosen.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.syspath_prepend(str(CHECKOUT / "dags"))
+
+    def make(job: str, program: str, pods: dict[str, Any] | None = None, **fields: Any) -> Task:
+        write_templates(tmp_path, program)
+        process_settings.cache_clear()
+        small = {kind: {"cpu": "100m", "memory": "128Mi"} | (pods or {}).get(kind, {}) for kind in ("cpu", "gpu")}
+        profile = Profile.model_validate({"name": "p", "pods": small}).model_dump(mode="json")
+        return Task(job, profile, fields)
+
+    yield make
+    for name in ("jobs", "pods"):
+        sys.modules.pop(name, None)
+
+
+def write_templates(folder: Path, program: str) -> None:
+    """The shipped templates, with a program in the place of `oi` and little patience."""
+    bin_folder = folder / "bin"
+    for made in (bin_folder, folder / "templates"):
+        made.mkdir(exist_ok=True)
+        made.chmod(0o755)
+    (bin_folder / "oi").write_text(f"#!/usr/bin/python3 -u\n{program}\n")
+    (bin_folder / "oi").chmod(0o755)
+    for kind in ("cpu", "gpu"):
+        template = yaml.safe_load((CHECKOUT / "k8s" / "pods" / f"{kind}.yaml").read_text())
+        spec = template["spec"]
+        spec["terminationGracePeriodSeconds"] = 5
+        spec["volumes"].append({"name": "bin", "hostPath": {"path": str(bin_folder), "type": "Directory"}})
+        spec["containers"][0]["volumeMounts"].append({"name": "bin", "mountPath": "/program", "readOnly": True})
+        spec["containers"][0]["env"] = [{"name": "PATH", "value": "/program:/usr/bin:/bin"}]
+        (folder / "templates" / f"{kind}.yaml").write_text(json.dumps(template))

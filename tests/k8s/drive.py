@@ -1,0 +1,113 @@
+"""The cluster through kubectl, and a pod task taken through its life as Airflow does: execute, trigger, re-entry.
+
+The operator, its trigger and the cluster are the real ones; left out are Airflow's database, scheduler and triggerer.
+"""
+
+import asyncio
+import json
+import subprocess
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster."""
+
+    program: Path
+    kubeconfig: Path
+
+    def run(self, *words: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run kubectl to its end."""
+        command = [str(self.program), "--kubeconfig", str(self.kubeconfig), *words]
+        return subprocess.run(command, input=given, capture_output=True, text=True, check=False, timeout=120)
+
+    def kubectl(self, *words: str, given: str | None = None) -> str:
+        """What kubectl prints; it must not fail."""
+        done = self.run(*words, given=given)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def answers(self) -> bool:
+        """Whether it is up."""
+        if not (self.program.exists() and self.kubeconfig.exists()):
+            return False
+        return self.run("get", "--raw", "/readyz", "--request-timeout=5s").returncode == 0
+
+    def has(self, image: str) -> bool:
+        """Whether a node has an image."""
+        nodes = json.loads(self.kubectl("get", "nodes", "-o", "json"))["items"]
+        names = {name for node in nodes for held in node["status"]["images"] for name in held.get("names", [])}
+        return f"docker.io/library/{image}" in names
+
+    def pods(self, namespace: str) -> list[dict[str, Any]]:
+        """The pods of a namespace."""
+        found: list[dict[str, Any]] = json.loads(self.kubectl("-n", namespace, "get", "pods", "-o", "json"))["items"]
+        return found
+
+
+class TaskInstance:
+    """As much of a task instance as the operator asks for."""
+
+    def __init__(self, job: str, map_index: int) -> None:
+        self.dag_id, self.run_id, self.task_id, self.map_index = "oi_retrain", "manual__1", job, map_index
+        self.try_number, self.start_date = 1, datetime.now(UTC)
+        self.pushed: dict[str, Any] = {}
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        """Keep it."""
+        self.pushed[key] = value
+
+
+@dataclass
+class Task:
+    """A job's task in a DAG."""
+
+    job: str
+    profile: dict[str, Any]
+    fields: dict[str, Any]
+    map_index: int = -1
+    ti: TaskInstance = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ti = TaskInstance(self.job, self.map_index)
+
+    @property
+    def context(self) -> dict[str, Any]:
+        """What Airflow hands to a task."""
+        return {"ti": self.ti, "params": {}, "dag": None, "run_id": self.ti.run_id}
+
+    def operator(self) -> Any:
+        """The operator, made anew each time a worker takes up the task."""
+        import jobs
+
+        operator, arguments = jobs._operator()
+        given = arguments(self.job) | {"retries": 0}
+        return operator(task_id=self.job, job=self.job, profile=self.profile, inputs=self.fields, **given)
+
+    def run(self) -> dict[str, Any]:
+        """One try of the task. Returns what the job wrote; raises what Airflow would see."""
+        from airflow.sdk.exceptions import TaskDeferred
+
+        try:
+            self.operator().execute(self.context)
+        except TaskDeferred as deferred:
+            waiting = deferred
+        while True:
+            event = asyncio.run(_news(waiting.trigger))
+            try:
+                result: dict[str, Any] = self.operator().trigger_reentry(self.context, event)
+                return result
+            except TaskDeferred as deferred:
+                waiting = deferred
+
+
+async def _news(trigger: Any) -> dict[str, Any]:
+    """What the trigger reports, after it went through the database as Airflow's does."""
+    _, fields = trigger.serialize()
+    async for event in type(trigger)(**fields).run():
+        payload: dict[str, Any] = event.payload
+        return payload
+    raise AssertionError("the trigger ended without an event")
