@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from oi_tasks import __version__
-from oi_tasks.commands import local, profiles
+from oi_tasks.commands import local, profiles, snapshots
 from oi_tasks.commands.steps import add_steps
 from oi_tasks.errors import OiError
 
@@ -22,6 +22,7 @@ app = typer.Typer(
 for _group in (
     local,
     profiles,
+    snapshots,
 ):
     app.registered_commands.extend(_group.app.registered_commands)
     app.registered_groups.extend(_group.app.registered_groups)
