@@ -15,7 +15,7 @@ import polars as pl
 
 from oi_tasks.errors import BadInput
 
-BLOCK = 16 << 20  # bytes read at a time
+BLOCK = 8 << 20  # bytes read at a time
 LONGEST = 4 * BLOCK  # bytes without the end of a line that are still taken for CSV
 PIECES, FEW = 8, 128  # a bad block is cut in so many pieces, and so few lines are read one by one
 SHOWN = 200  # characters of an unreadable line that are kept

@@ -130,16 +130,14 @@ def label_counts(boxes: "pl.DataFrame", image_labels: "pl.DataFrame") -> "pl.Dat
         return (pl.col(name) == 1).sum().alias(name.removeprefix("Is").lower())
 
     flags = [flagged(name) for name in COUNTED if name.startswith("Is")]
-    by_box = boxes.group_by("LabelName").agg(
-        pl.len().alias("boxes"), pl.col("ImageID").n_unique().alias("photos_with_boxes"), *flags
-    )
-    present = pl.concat(
-        [
-            boxes.select("ImageID", "LabelName"),
-            image_labels.filter(pl.col("Confidence") >= 1).select("ImageID", "LabelName"),
-        ]
-    )
-    by_photo = present.unique().group_by("LabelName").agg(pl.len().alias("photos"))
+    pair = ("ImageID", "LabelName")
+    by_box = boxes.group_by("LabelName").agg(pl.len().alias("boxes"), *flags)
+    boxed = boxes.select(pair).unique()
+    with_boxes = boxed.group_by("LabelName").agg(pl.len().alias("photos_with_boxes"))
+    verified = image_labels.filter(pl.col("Confidence") >= 1).select(pair)
+    present = pl.concat([boxed, verified]).unique() if verified.height else boxed
+    by_photo = present.group_by("LabelName").agg(pl.len().alias("photos"))
+    by_box = by_box.join(with_boxes, on="LabelName")
     return by_photo.join(by_box, on="LabelName", how="left").fill_null(0).sort("LabelName")
 
 
