@@ -72,7 +72,6 @@ def _measured(work: Callable[[Path, Path], None], path: Path, out: Path) -> tupl
     """Seconds, and the highest resident memory of this process in bytes (Linux: VmHWM)."""
     import pandas  # noqa: F401
 
-
     began = time.perf_counter()
     work(path, out)
     took = time.perf_counter() - began

@@ -42,6 +42,7 @@ IMAGES: dict[str, pl.DataType] = {
     "OriginalMD5": pl.String(),
     "Rotation": pl.Float64(),
 }
+DESCRIPTION_HEADERS = (("LabelName", "DisplayName"), ("id", "name"))  # of V7 and V6; V4 and V5 have none
 DESCRIPTIONS: dict[str, pl.DataType] = {"LabelName": pl.String(), "DisplayName": pl.String()}
 
 
@@ -80,8 +81,8 @@ def open_table(path: Path, table: str, source: str) -> CsvRows:
     """A file of a table, its form told by its header. Raises BadInput naming each column that is missing."""
     form = TABLES[table]
     columns = _columns(path, table, source)
-    header = not form.bare or set(form.schema) <= set(columns)
-    if not header:
+    header = not form.bare or tuple(columns) in DESCRIPTION_HEADERS
+    if form.bare:
         columns = list(form.schema)
     missing = {name for name in form.schema if name not in columns} - set(form.optional)
     if missing not in [set(lacking) for lacking in form.lacking]:

@@ -103,7 +103,7 @@ def test_the_list_of_photos_with_rotation_and_without(tmp_path: Path) -> None:
 
 def test_descriptions_with_a_header_and_without(tmp_path: Path) -> None:
     rows = [("/m/1", "Cat"), ("/m/2", "Dog, big")]
-    for header in ("", "\ufeff", "LabelName,DisplayName\n"):
+    for header in ("", "\ufeff", "LabelName,DisplayName\n", "id,name\n"):
         text = header + '/m/1,Cat\n/m/2,"Dog, big"\n'
         assert read(written(tmp_path, text), "descriptions")[0].rows() == rows
 
