@@ -59,7 +59,7 @@ def run_step(name: str, profile: str, sets: list[str], result: str, force: bool,
 
 def add_steps(app: typer.Typer) -> None:
     """Give each job its command, unless a file of its own has given it one."""
-    taken = {command.name for command in app.registered_commands}
+    taken = {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}
     for name in JOBS:
         if name not in taken:
             _add(app, name)

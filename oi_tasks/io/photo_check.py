@@ -7,12 +7,14 @@ import warnings
 from typing import Any
 
 import polars as pl
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from oi_tasks.core.aspect import aspect_bin, aspect_of
 from oi_tasks.core.fingerprint import sha256_of
 
-LARGEST = 100_000_000  # pixels; decoded, three bytes each
+LARGEST = 100_000_000  # pixels
+LARGEST_FILE = 64 << 20  # bytes; a larger file is not read at all
+PROOF = (64, 64)  # a JPEG is decoded at the smallest scale that gives so many pixels: all its data is read all the same
 PHOTO_SCHEMA: dict[str, Any] = {
     "ImageID": pl.String,
     "split": pl.String,
@@ -32,7 +34,8 @@ def check_photo(data: bytes, size: int | None, md5: str | None) -> dict[str, Any
     """What a photo's bytes are: sha256, size, width, height, aspect, bin, mode, and the reason it cannot be used.
 
     `size` in bytes and `md5` (base64, as releases publish it) are what the release lists, where it does. Reasons:
-    empty, wrong_size, wrong_md5, not_an_image, too_large, truncated; None for a good photo.
+    empty, wrong_size, wrong_md5, not_an_image, too_large (pixels), animated, truncated, undecodable; None for a good
+    photo. Grey, CMYK and 16-bit photos are good: `mode` tells (L, CMYK, I;16).
     """
     facts: dict[str, Any] = {"sha256": sha256_of(data), "size": len(data), "reason": None}
     if not data:
@@ -45,7 +48,7 @@ def check_photo(data: bytes, size: int | None, md5: str | None) -> dict[str, Any
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             photo = Image.open(io.BytesIO(data))
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError) as error:
+    except Exception as error:  # decoders raise whatever damaged data leads them to
         bomb = isinstance(error, Image.DecompressionBombError)
         return facts | {"reason": facts["reason"] or ("too_large" if bomb else "not_an_image")}
     width, height = photo.size
@@ -53,8 +56,19 @@ def check_photo(data: bytes, size: int | None, md5: str | None) -> dict[str, Any
     facts |= {"aspect": aspect_of(width, height), "bin": aspect_bin(width, height)}
     if width * height > LARGEST:
         return facts | {"reason": "too_large"}
+    return facts | {"reason": facts["reason"] or _fault_of(photo)}
+
+
+def _fault_of(photo: Image.Image) -> str | None:
+    """Why a photo cannot be used, if it cannot: it moves, or does not decode."""
     try:
+        # A camera's MPO is a JPEG with a second view behind it, not an animation.
+        if photo.format != "MPO" and getattr(photo, "n_frames", 1) > 1:
+            return "animated"
+        photo.draft(None, PROOF)
         photo.load()
-    except (OSError, ValueError, SyntaxError):
-        return facts | {"reason": facts["reason"] or "truncated"}
-    return facts
+    except (OSError, EOFError):
+        return "truncated"
+    except Exception:  # decoders raise whatever damaged data leads them to
+        return "undecodable"
+    return None

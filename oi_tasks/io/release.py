@@ -7,17 +7,28 @@ from typing import Literal
 
 from oi_tasks.io.sources import SourceFile
 
-FileKind = Literal["boxes", "image_labels", "images", "descriptions", "hierarchy"]
+FileKind = Literal["boxes", "image_labels", "machine_labels", "images", "descriptions", "hierarchy"]
 
 PHOTO = re.compile(r"^(?P<split>[a-z]+)/(?P<name>[^/]+)$")
 IMAGE_ID = re.compile(r"^[0-9a-f]{16}$")
+SPLIT = r"(?P<split>train|validation|test)"
+OF_RELEASE = rf"(?:^|/)(?:oidv\d+-)?{SPLIT}"  # V6 and V7 put their version before the name
+OF_CHALLENGE = rf"(?:^|/)challenge-\d{{4}}-{SPLIT}"
 ANNOTATION: tuple[tuple[FileKind, re.Pattern[str]], ...] = (
-    ("boxes", re.compile(r"(?P<split>train|validation|test)-annotations-bbox\.csv$")),
-    ("image_labels", re.compile(r"(?P<split>train|validation|test)-annotations-human-imagelabels-boxable\.csv$")),
-    ("images", re.compile(r"(?P<split>train|validation|test)-images-boxable(-with-rotation)?\.csv$")),
-    ("descriptions", re.compile(r"class-descriptions-boxable\.csv$")),
-    ("hierarchy", re.compile(r"bbox_labels_600_hierarchy\.json$")),
+    ("boxes", re.compile(rf"{OF_RELEASE}-annotations-bbox\.csv$")),
+    ("boxes", re.compile(rf"{OF_CHALLENGE}-(?:annotations|detection)-bbox\.csv$")),
+    ("image_labels", re.compile(rf"{OF_RELEASE}-annotations-human-imagelabels-boxable\.csv$")),
+    ("image_labels", re.compile(rf"{OF_RELEASE}-annotations-human-imagelabels\.csv$")),
+    ("image_labels", re.compile(rf"{OF_CHALLENGE}-(?:annotations|detection)-human-imagelabels\.csv$")),
+    ("machine_labels", re.compile(rf"{OF_RELEASE}-annotations-machine-imagelabels\.csv$")),
+    ("images", re.compile(rf"{OF_RELEASE}-images-boxable(?:-with-rotation)?\.csv$")),
+    ("images", re.compile(rf"{OF_RELEASE}-images(?:-with-labels)?(?:-with-rotation)?\.csv$")),
+    ("descriptions", re.compile(r"(?:^|/)(?:oidv\d+-)?class-descriptions-boxable\.csv$")),
+    ("descriptions", re.compile(r"(?:^|/)challenge-\d{4}-class(?:es)?-descriptions?-500\.csv$")),
+    ("hierarchy", re.compile(r"(?:^|/)bbox_labels_600_hierarchy\.json$")),
+    ("hierarchy", re.compile(r"(?:^|/)(?:bbox_labels_500_hierarchy|challenge-\d{4}-label500-hierarchy)\.json$")),
 )
+"""The names of the files, and of each kind and split the one that is taken where several are there, best first."""
 
 
 @dataclass(frozen=True)
@@ -47,16 +58,20 @@ class PhotoFile:
 def sort_out(files: Iterable[SourceFile], splits: Iterable[str]) -> tuple[list[AnnotationFile], list[PhotoFile]]:
     """Annotation files and photos of the wanted splits; anything else is left alone."""
     wanted = set(splits)
-    annotation, photos = [], []
+    annotation: list[tuple[int, AnnotationFile]] = []
+    photos = []
     for file in files:
         match = PHOTO.match(file.name)
-        if match and match["split"] in wanted:
+        if match and match["split"] in wanted and not file.name.endswith((".csv", ".json")):
             photos.append(PhotoFile(match["split"], match["name"], file.size))
             continue
-        for kind, pattern in ANNOTATION:
+        for rank, (kind, pattern) in enumerate(ANNOTATION):
             found = pattern.search(file.name)
             split = (found.groupdict().get("split") or "") if found else ""
             if found and (not split or split in wanted):
-                annotation.append(AnnotationFile(kind, split, file))
+                annotation.append((rank, AnnotationFile(kind, split, file)))
                 break
-    return annotation, photos
+    best: dict[tuple[str, str], int] = {}
+    for rank, one in annotation:
+        best[one.kind, one.split] = min(rank, best.get((one.kind, one.split), rank))
+    return [one for rank, one in annotation if rank == best[one.kind, one.split]], photos

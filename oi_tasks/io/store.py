@@ -1,5 +1,6 @@
 """The object store: MinIO, or anything that speaks S3, behind the few calls that jobs make."""
 
+import hashlib
 import io
 import json
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from minio.error import InvalidResponseError, S3Error, ServerError
 from urllib3.exceptions import HTTPError
 from urllib3.util import Retry, Timeout
 
+from oi_tasks.core.fingerprint import BLOCK
 from oi_tasks.errors import BadInput, OiError, Unreachable
 from oi_tasks.settings import Settings
 
@@ -141,6 +143,20 @@ class Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._asking(bucket, key):
             self._client.fget_object(bucket, key, str(path))
+
+    def digest(self, bucket: str, key: str) -> tuple[str, int]:
+        """SHA-256 in hex, and size in bytes, of what stands under a key, read in blocks. Raises NotFound."""
+        with self._asking(bucket, key):
+            response = self._client.get_object(bucket, key)
+            try:
+                found, size = hashlib.sha256(), 0
+                for block in response.stream(BLOCK):
+                    found.update(block)
+                    size += len(block)
+                return found.hexdigest(), size
+            finally:
+                response.close()
+                response.release_conn()
 
     def exists(self, bucket: str, key: str) -> bool:
         """Whether an object stands under the key."""

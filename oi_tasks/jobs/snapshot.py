@@ -1,21 +1,23 @@
 """Name everything that one ingest brought, for good."""
 
 import json
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
+from oi_tasks.io.snapshots import PARTS
 from oi_tasks.jobs.base import Job, JobIO, JobResult, OutputId
 from oi_tasks.profile import Profile
-
-PARTS = {"release": "fetch", "tables": "tables", "photos": "photos"}
 
 
 class Snapshot(Job):
     """Name everything that one ingest brought, for good.
 
-    Publishes `snapshot.json`: the outputs it is made of and their objects, each with its sha256 and size, and counts.
-    The snapshot's id is the hash of that.
+    Publishes `snapshot.json`: the release's sources and files, the fields of the profile that mattered, the outputs
+    that it is made of and their objects, each with its sha256 and size, and counts. The photos stand, each with its
+    sha256 and size, in `photos.parquet`, which is one of the objects. When and by which code each part was made stands
+    in the parts' own manifests: the same data brought in twice is the same snapshot.
     """
 
+    version: ClassVar[str] = "2"
     release: OutputId
     tables: OutputId
     photos: OutputId
@@ -40,9 +42,19 @@ class Snapshot(Job):
             for part, output in outputs.items()
             for name, ref in output.manifest.objects.items()
         }
-        ids = {part: output.id for part, output in outputs.items()}
         results = {part: output.result for part, output in outputs.items()}
-        text = json.dumps({"outputs": ids, "counts": results, "objects": objects}, indent=1, sort_keys=True)
-        (io.out / "snapshot.json").write_text(text)
+        named = {
+            "release": outputs["release"].read_json("release.json"),
+            "profile": {
+                name: value
+                for job in PARTS
+                for name, value in outputs[job].manifest.fields.items()
+                if job == "release" or name not in PARTS  # else an id of another output
+            },
+            "outputs": {part: output.id for part, output in outputs.items()},
+            "counts": results,
+            "objects": objects,
+        }
+        (io.out / "snapshot.json").write_text(json.dumps(named, indent=1, sort_keys=True))
         tables = results["tables"]
         return self.Result(photos=results["photos"]["good"], boxes=tables["boxes"], image_labels=tables["image_labels"])

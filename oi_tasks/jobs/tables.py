@@ -1,28 +1,35 @@
 """Turn the release's CSV and JSON files into typed Parquet tables, boxes in 16 partitions."""
 
 import json
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from oi_tasks.core.hierarchy import read_edges
-from oi_tasks.errors import BadInput, OiError
+from oi_tasks.errors import BadInput
 from oi_tasks.io.outputs import Output
 from oi_tasks.io.store import RAW, photo_key
 from oi_tasks.jobs.base import Job, JobIO, JobResult, OutputId
 from oi_tasks.profile import Profile
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     import polars as pl
 
-DIGITS = "0123456789abcdef"
+    from oi_tasks.io.tables import Rows
+
+COUNTED = ("ImageID", "LabelName", "IsGroupOf", "IsOccluded", "IsTruncated", "IsDepiction")
 
 
 class Tables(Job):
     """Turn the release's CSV and JSON files into typed Parquet tables, boxes in 16 partitions.
 
-    Publishes `boxes/{0..f}.parquet` by the first digit of ImageID, `image_labels.parquet`, `photo_list.parquet`,
-    `edges.parquet`, `descriptions.parquet`, `counts.parquet` and `unreadable.parquet`.
+    Publishes `boxes/{0..f}.parquet` by the first digit of ImageID, `image_labels.parquet` (verified by people),
+    `machine_labels.parquet` (a machine's guesses, with fractions as confidence), `photo_list.parquet`, `edges.parquet`,
+    `descriptions.parquet`, `counts.parquet` and `unreadable.parquet`. Lines in are rows out plus unreadable ones.
     """
 
+    version: ClassVar[str] = "2"
     release: OutputId
 
     class Result(JobResult):
@@ -30,6 +37,7 @@ class Tables(Job):
 
         boxes: int
         image_labels: int
+        machine_labels: int
         photos_listed: int
         edges: int
         labels: int
@@ -41,42 +49,46 @@ class Tables(Job):
         return cls(**inputs)
 
     def run(self, io: JobIO) -> Result:
-        """Read every file once. Raises BadInput for a file that lacks a column or is not JSON."""
+        """Read every file once, streaming. Raises BadInput for a file that lacks a column or is not JSON."""
         import polars as pl
 
-        from oi_tasks.io import tables
+        from oi_tasks.io.tables import TABLES, rows_of, write_partitions, write_whole
 
         release = io.input("fetch", self.release)
-        files = release.read_json("release.json")["files"]
-        wanted = {
-            "boxes": tables.BOXES,
-            "image_labels": tables.IMAGE_LABELS,
-            "images": tables.IMAGES,
-            "descriptions": tables.DESCRIPTIONS,
-        }
-        rows: dict[str, pl.DataFrame] = {}
-        unreadable = [pl.DataFrame(schema=tables.UNREADABLE)]
-        for kind, schema in wanted.items():
-            read = [
-                tables.read_csv(self._local(io, file), kind, _where(file), schema, header=kind != "descriptions")
-                for file in files
-                if file["kind"] == kind
-            ]
-            rows[kind] = pl.concat([pl.DataFrame(schema=schema), *(found.rows for found in read)])
-            unreadable.extend(found.unreadable for found in read)
-            lines = sum(found.lines for found in read)
-            io.log(f"tables: {kind}: {lines} lines in, {rows[kind].height} rows out")
-        bad = pl.concat(unreadable)
         edges = self._edges(io, release)
-        self._write(io, rows, edges, bad)
+        edges.write_parquet(io.out / "edges.parquet")
+        rows = {table: self._rows(io, release, table) for table in TABLES}
+        boxes = write_partitions(rows["boxes"], io.out / "boxes")
+        labels = write_partitions(rows["image_labels"], io.scratch / "image_labels")
+        pl.scan_parquet(labels).sink_parquet(io.out / "image_labels.parquet")
+        write_whole(rows["machine_labels"], io.out / "machine_labels.parquet")
+        write_whole(rows["images"], io.scratch / "images.parquet")
+        write_whole(rows["descriptions"], io.scratch / "descriptions.parquet")
+        renamed = {"OriginalSize": "size", "OriginalMD5": "md5", "Rotation": "rotation"}
+        pl.scan_parquet(io.scratch / "images.parquet").rename(renamed).sink_parquet(io.out / "photo_list.parquet")
+        descriptions = pl.read_parquet(io.scratch / "descriptions.parquet").unique(maintain_order=True)
+        descriptions.write_parquet(io.out / "descriptions.parquet")
+        unreadable = pl.concat([found.unreadable for found in rows.values()])
+        unreadable.write_parquet(io.out / "unreadable.parquet")
+        count_labels(boxes, labels).write_parquet(io.out / "counts.parquet")
+        for table, found in rows.items():
+            apart = found.unreadable.height
+            io.log(f"tables: {table}: {found.lines} lines in, {found.lines - apart} rows out, {apart} unreadable")
         return self.Result(
-            boxes=rows["boxes"].height,
-            image_labels=rows["image_labels"].height,
-            photos_listed=rows["images"].height,
+            boxes=sum(map(rows_of, boxes)),
+            image_labels=sum(map(rows_of, labels)),
+            machine_labels=rows_of(io.out / "machine_labels.parquet"),
+            photos_listed=rows_of(io.out / "photo_list.parquet"),
             edges=edges.height,
-            labels=rows["descriptions"].height,
-            unreadable=bad.height,
+            labels=rows["descriptions"].lines - rows["descriptions"].unreadable.height,
+            unreadable=unreadable.height,
         )
+
+    def _rows(self, io: JobIO, release: Output, table: str) -> "Rows":
+        from oi_tasks.io.tables import Rows, open_table
+
+        files = [file for file in release.read_json("release.json")["files"] if file["kind"] == table]
+        return Rows(table, [open_table(self._local(io, file), table, _where(file)) for file in files])
 
     def _local(self, io: JobIO, file: dict[str, Any]) -> Any:
         path = io.scratch / "raw" / file["sha256"]
@@ -98,29 +110,16 @@ class Tables(Job):
         schema = {"kind": pl.String, "parent": pl.String, "child": pl.String, "depth": pl.Int32, "occurrence": pl.Int32}
         return pl.DataFrame([vars(edge) for edge in edges], schema=schema)
 
-    def _write(self, io: JobIO, rows: dict[str, "pl.DataFrame"], edges: "pl.DataFrame", bad: "pl.DataFrame") -> None:
-        import polars as pl
 
-        (io.out / "boxes").mkdir()
-        boxes = rows["boxes"]
-        digit = pl.col("ImageID").str.slice(0, 1).str.to_lowercase()
-        written = 0
-        for place in DIGITS:
-            # An id that is no hex number belongs nowhere; it goes to 0, where validation finds it.
-            here = digit == place if place != "0" else ~digit.is_in(list(DIGITS[1:]))
-            part = boxes.filter(here)
-            part.write_parquet(io.out / "boxes" / f"{place}.parquet")
-            written += part.height
-        if written != boxes.height:
-            raise OiError(f"{boxes.height} boxes came in and {written} went out", code="rows_lost")
-        rows["image_labels"].write_parquet(io.out / "image_labels.parquet")
-        rows["descriptions"].unique(maintain_order=True).write_parquet(io.out / "descriptions.parquet")
-        rows["images"].rename({"OriginalSize": "size", "OriginalMD5": "md5"}).write_parquet(
-            io.out / "photo_list.parquet"
-        )
-        edges.write_parquet(io.out / "edges.parquet")
-        bad.write_parquet(io.out / "unreadable.parquet")
-        label_counts(boxes, rows["image_labels"]).write_parquet(io.out / "counts.parquet")
+def count_labels(boxes: "Sequence[Path]", image_labels: "Sequence[Path]") -> "pl.DataFrame":
+    """The counts of each label over all partitions. A photo is in one partition, so photos add up too."""
+    import polars as pl
+
+    parts = [
+        label_counts(pl.read_parquet(box_file, columns=list(COUNTED)), pl.read_parquet(label_file))
+        for box_file, label_file in zip(boxes, image_labels, strict=True)
+    ]
+    return pl.concat(parts).group_by("LabelName").sum().sort("LabelName")
 
 
 def label_counts(boxes: "pl.DataFrame", image_labels: "pl.DataFrame") -> "pl.DataFrame":
@@ -130,17 +129,15 @@ def label_counts(boxes: "pl.DataFrame", image_labels: "pl.DataFrame") -> "pl.Dat
     def flagged(name: str) -> "pl.Expr":
         return (pl.col(name) == 1).sum().alias(name.removeprefix("Is").lower())
 
-    flags = [flagged(name) for name in ("IsGroupOf", "IsOccluded", "IsTruncated", "IsDepiction")]
-    by_box = boxes.group_by("LabelName").agg(
-        pl.len().alias("boxes"), pl.col("ImageID").n_unique().alias("photos_with_boxes"), *flags
-    )
-    present = pl.concat(
-        [
-            boxes.select("ImageID", "LabelName"),
-            image_labels.filter(pl.col("Confidence") >= 1).select("ImageID", "LabelName"),
-        ]
-    )
-    by_photo = present.unique().group_by("LabelName").agg(pl.len().alias("photos"))
+    flags = [flagged(name) for name in COUNTED if name.startswith("Is")]
+    pair = ("ImageID", "LabelName")
+    by_box = boxes.group_by("LabelName").agg(pl.len().alias("boxes"), *flags)
+    boxed = boxes.select(pair).unique()
+    with_boxes = boxed.group_by("LabelName").agg(pl.len().alias("photos_with_boxes"))
+    verified = image_labels.filter(pl.col("Confidence") >= 1).select(pair)
+    present = pl.concat([boxed, verified]).unique() if verified.height else boxed
+    by_photo = present.group_by("LabelName").agg(pl.len().alias("photos"))
+    by_box = by_box.join(with_boxes, on="LabelName")
     return by_photo.join(by_box, on="LabelName", how="left").fill_null(0).sort("LabelName")
 
 

@@ -8,7 +8,7 @@ from oi_tasks.profile.photos import Photos, Splits
 from oi_tasks.profile.pods import Pod, Pods
 from oi_tasks.profile.profile import Profile
 from oi_tasks.profile.quality import Quality
-from oi_tasks.profile.release import Drawn, ReleaseSpec
+from oi_tasks.profile.release import Drawn, PhotoChoice, ReleaseFile, ReleaseSpec
 from oi_tasks.profile.training import Classifier, Epochs, Semseg, Weights
 
 __all__ = [
@@ -23,11 +23,13 @@ __all__ = [
     "Mid",
     "Override",
     "Part",
+    "PhotoChoice",
     "Photos",
     "Pod",
     "Pods",
     "Profile",
     "Quality",
+    "ReleaseFile",
     "ReleaseSpec",
     "Semseg",
     "Share",

@@ -32,8 +32,31 @@ def test_a_good_photo(mode: str) -> None:
     assert facts["sha256"] == hashlib.sha256(data).hexdigest()
 
 
+def test_a_photo_of_16_bits_is_good_and_its_mode_is_told() -> None:
+    buffer = io.BytesIO()
+    Image.new("I;16", (64, 48), 40_000).save(buffer, "PNG")
+    facts = check_photo(buffer.getvalue(), None, None)
+    assert (facts["reason"], facts["mode"]) == (None, "I;16")
+
+
+def test_a_large_progressive_photo_is_decoded_in_full() -> None:
+    buffer = io.BytesIO()
+    Image.effect_noise((1200, 900), 80).convert("RGB").save(buffer, "JPEG", progressive=True)
+    data = buffer.getvalue()
+    assert check_photo(data, None, None)["reason"] is None
+    for share in (0.2, 0.5, 0.9, 0.99):
+        assert check_photo(data[: int(len(data) * share)], None, None)["reason"] == "truncated"
+
+
+def animation(kind: str) -> bytes:
+    buffer = io.BytesIO()
+    frames = [Image.new("RGB", (32, 32), colour) for colour in ("red", "green", "blue")]
+    frames[0].save(buffer, kind, save_all=True, append_images=frames[1:])
+    return buffer.getvalue()
+
+
 def huge_png() -> bytes:
-    """A PNG that claims 30,000 x 30,000 pixels in a few bytes."""
+    """A PNG of 30,000 x 30,000 pixels in a few bytes: decoded it would take 2.7 GB."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
@@ -49,6 +72,9 @@ def huge_png() -> bytes:
         (b"<html>not here</html>", "not_an_image"),
         (picture()[:-200], "truncated"),
         (huge_png(), "too_large"),
+        (animation("GIF"), "animated"),
+        (animation("WEBP"), "animated"),
+        (animation("PNG"), "animated"),
     ],
 )
 def test_what_is_no_photo(data: bytes, reason: str) -> None:

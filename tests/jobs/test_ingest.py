@@ -187,6 +187,7 @@ def test_the_real_photos(real_photos: Path, minio_settings: Settings) -> None:
     assert tables == {
         "boxes": 1643,
         "image_labels": 4492,
+        "machine_labels": 0,
         "photos_listed": 4492,
         "edges": 847,
         "labels": 601,

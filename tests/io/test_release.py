@@ -1,0 +1,58 @@
+"""Which file is what, by the names under which Open Images publishes them."""
+
+from oi_tasks.io.release import sort_out
+from oi_tasks.io.sources import SourceFile
+
+
+def told(*names: str, splits: tuple[str, ...] = ("train",)) -> dict[str, str]:
+    annotation, _ = sort_out([SourceFile(name, 1, "") for name in names], splits)
+    return {one.file.name: one.kind for one in annotation}
+
+
+def test_the_names_of_each_version() -> None:
+    names = {
+        "train/train-annotations-bbox.csv": "boxes",  # V4, as its bucket has it
+        "train-annotations-human-imagelabels-boxable.csv": "image_labels",
+        "train-annotations-machine-imagelabels.csv": "machine_labels",
+        "train-images-boxable-with-rotation.csv": "images",
+        "class-descriptions-boxable.csv": "descriptions",
+        "bbox_labels_600_hierarchy.json": "hierarchy",
+    }
+    assert told(*names) == names
+    names = {
+        "oidv6-train-annotations-bbox.csv": "boxes",
+        "oidv7-train-annotations-human-imagelabels.csv": "image_labels",
+        "train-images-with-labels-with-rotation.csv": "images",
+        "oidv7-class-descriptions-boxable.csv": "descriptions",
+    }
+    assert told(*names) == names
+    names = {
+        "challenge-2019-train-detection-bbox.csv": "boxes",
+        "challenge-2019-train-detection-human-imagelabels.csv": "image_labels",
+        "challenge-2019-classes-description-500.csv": "descriptions",
+        "challenge-2019-label500-hierarchy.json": "hierarchy",
+    }
+    assert told(*names) == names
+
+
+def test_other_splits_and_other_files_are_left_alone() -> None:
+    others = (
+        "test-annotations-bbox.csv",
+        "class-descriptions.csv",
+        "train-annotations-object-segmentation.csv",
+        "x.txt",
+    )
+    assert told(*others) == {}
+    assert told(*others, splits=("test",)) == {"test-annotations-bbox.csv": "boxes"}
+
+
+def test_of_several_the_boxable_one_is_taken() -> None:
+    both = ("train-annotations-human-imagelabels.csv", "train-annotations-human-imagelabels-boxable.csv")
+    assert list(told(*both)) == [both[1]]
+
+
+def test_a_photo_is_known_by_its_name() -> None:
+    _, photos = sort_out(
+        [SourceFile(f"train/{name}", 1, "") for name in ("0000dd8e0cb25756.jpg", "..x.jpg")], ["train"]
+    )
+    assert [photo.image_id for photo in photos] == ["0000dd8e0cb25756", ""]
