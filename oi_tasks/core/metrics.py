@@ -3,15 +3,16 @@
 A mean of per-photo values is a different number; nothing here takes one.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Counts = npt.NDArray[np.float64]
+from oi_tasks.core.bootstrap import RESAMPLES, Counts, Formula, Paired, Resamples, interval, paired
+
 Bools = npt.NDArray[np.bool_]
-RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
@@ -23,34 +24,26 @@ class Number:
     high: float
 
 
-def resamples(photos: int, seed: int = 0, count: int = RESAMPLES) -> Counts:
-    """How often each photo is drawn in each resample of the ordinary bootstrap: (count, photos)."""
-    draw = np.random.default_rng(seed)
-    return draw.multinomial(photos, np.full(photos, 1 / photos), size=count).astype(float)
+def resamples(photos: int, seed: int = 0, count: int = RESAMPLES) -> Resamples:
+    """The ordinary bootstrap over that many photos."""
+    return Resamples(photos, seed, count)
 
 
-def with_interval(counts: Counts, number: Callable[[Counts], Counts], weights: Counts) -> Number:
-    """A number of summed counts (photos first), and the percentile interval of its resamples.
-
-    `number` takes sums with any leading axes, (..., *rest), and gives values (...). NaN resamples are left out.
-    """
-    flat = counts.reshape(len(counts), -1)
-    values = number((weights @ flat).reshape(len(weights), *counts.shape[1:]))
-    values = values[~np.isnan(values)]
-    value = float(number(flat.sum(0).reshape(counts.shape[1:])))
-    low, high = np.percentile(values, [2.5, 97.5]) if len(values) else (np.nan, np.nan)
-    return Number(value, float(low), float(high))
+def with_interval(counts: Counts, number: Formula, drawn: Resamples) -> Number:
+    """A number of summed counts (photos first), and the percentile interval of its resamples."""
+    low, high = interval(number(drawn.sums(counts)))
+    return Number(float(number(counts.sum(0))), float(low), float(high))
 
 
-def paired_difference(ours: Counts, theirs: Counts, number: Callable[[Counts], Counts], weights: Counts) -> Number:
+def paired_difference(ours: Counts, theirs: Counts, number: Formula, drawn: Resamples) -> Number:
     """Our number minus theirs on the same photos, resampled together."""
-    both = np.stack([ours, theirs], axis=1)
-    return with_interval(both, lambda sums: number(sums[..., 0, :, :]) - number(sums[..., 1, :, :]), weights)
+    (found,) = paired(ours, theirs, number, drawn)
+    return Number(found.difference, found.low, found.high)
 
 
-def label_counts(probabilities: Counts, thresholds: Counts, truth: Bools, known: Bools) -> Counts:
+def label_counts(said: Bools, truth: Bools, known: Bools) -> Counts:
     """Per photo and class: said and true, said, true; unknown labels count nowhere. (N, C, 3) from (N, C) arrays."""
-    said = (probabilities >= thresholds) & known
+    said = said & known
     true = truth & known
     return np.stack([said & true, said, true], axis=-1).astype(float)
 
@@ -93,14 +86,14 @@ def _mean_of_known(values: Counts) -> Counts:
         return np.asarray(np.where(known, values, 0).sum(-1) / known.sum(-1))
 
 
-def top1_counts(probabilities: Counts, truth: Bools) -> Counts:
+def top1_counts(probabilities: npt.NDArray[np.floating[Any]], truth: Bools) -> Counts:
     """Per photo of one class: right, judged; (N, 1, 2). Other photos count nowhere."""
     single = truth.sum(1) == 1
     right = probabilities.argmax(1) == truth.argmax(1)
     return np.stack([right & single, single], axis=-1).astype(float)[:, None, :]
 
 
-def average_precision(scores: Counts, hits: Bools, positives: int) -> float:
+def average_precision(scores: npt.NDArray[np.floating[Any]], hits: Bools, positives: int) -> float:
     """Area under the precision envelope (all points), NaN without a positive; scores and hits are (P,)."""
     if positives == 0:
         return float("nan")
@@ -112,8 +105,8 @@ def average_precision(scores: Counts, hits: Bools, positives: int) -> float:
     return float(np.sum(np.diff(recall) * envelope))
 
 
-def as_plain(numbers: Mapping[str, Number]) -> dict[str, dict[str, float | None]]:
-    """Numbers as JSON: value, low, high; what is not a number is null."""
+def as_plain(numbers: Mapping[str, Number | Paired]) -> dict[str, dict[str, float | None]]:
+    """Numbers by name as JSON, each by its fields; what is not a number is null."""
     return {
         name: {key: None if np.isnan(value) else round(value, 6) for key, value in vars(number).items()}
         for name, number in numbers.items()

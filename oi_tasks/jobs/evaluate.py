@@ -12,6 +12,7 @@ from oi_tasks.jobs.plan import CASCADE
 from oi_tasks.profile import Profile
 
 if TYPE_CHECKING:
+    from oi_tasks.core.bootstrap import Resamples
     from oi_tasks.io.shards import ShardReader
     from oi_tasks.models.cascade import Cascade
     from oi_tasks.models.scoring import Scores
@@ -22,7 +23,8 @@ MODEL_FILES = ("model.safetensors", "model.json")
 class Evaluate(Job):
     """Score the candidate, and the champion again, on the same test photos; register the candidate's cascade.
 
-    Publishes `scores.json` (numbers with intervals, the champion's, the paired differences) and `per_class.parquet`.
+    Publishes `scores.json` (numbers with intervals, the champion's, the paired differences, the same by slice) and
+    `per_class.parquet`.
     """
 
     dataset: OutputId
@@ -38,7 +40,7 @@ class Evaluate(Job):
         numbers: dict[str, dict[str, float | None]]
         mlflow_run: str
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     @classmethod
     def from_profile(cls, profile: Profile, **inputs: Any) -> Self:
@@ -74,20 +76,19 @@ class Evaluate(Job):
         self._assemble(io, folder)
         candidate = Cascade.load(folder)
         ours = self._score(io, "candidate", candidate, reader)
-        weights = metrics.resamples(len(reader))
+        drawn = metrics.resamples(len(reader))
         version, theirs = self._champion(io, candidate, reader)
-        numbers = {part: metrics.as_plain(named) for part, named in ours.numbers(weights).items()}
+        numbers = {part: metrics.as_plain(named) for part, named in ours.numbers(drawn).items()}
         scores = {
             "test_photos": len(reader),
             "numbers": numbers,
             "champion": None
             if theirs is None
-            else {part: metrics.as_plain(named) for part, named in theirs.numbers(weights).items()},
-            "differences": None
-            if theirs is None
-            else {part: metrics.as_plain(named) for part, named in ours.differences(theirs, weights).items()},
+            else {part: metrics.as_plain(named) for part, named in theirs.numbers(drawn).items()},
+            **_compared(ours, theirs, drawn),
             "champion_version": version,
             "classes": ours.classes,
+            "slices": ours.by_slice(theirs, drawn),
         }
         (io.out / "scores.json").write_text(json.dumps(scores, indent=1))
         self._per_class(io, ours)
@@ -163,3 +164,26 @@ class Evaluate(Job):
             known = io.tracking.version_with(CASCADE, "parts", tags["parts"])
             version = known or run.register(CASCADE, folder, summary=summary, tags=tags)
             return version, run.id
+
+
+def _compared(ours: "Scores", theirs: "Scores | None", drawn: "Resamples") -> dict[str, Any]:
+    """Candidate and champion on the same photos: `differences` by part and number, and `paired` by `part/number`.
+
+    Each of `paired` holds `candidate`, `champion`, `difference`, and `low` and `high`, the ends of the difference's
+    95 % interval; what is not a number is null. Without a champion to compare with both are null.
+    """
+    from oi_tasks.core import metrics
+
+    if theirs is None:
+        return {"differences": None, "paired": None}
+    found = ours.paired(theirs, drawn)
+    differences = {
+        part: {name: metrics.Number(one.difference, one.low, one.high) for name, one in named.items()}
+        for part, named in found.items()
+    }
+    return {
+        "differences": {part: metrics.as_plain(named) for part, named in differences.items()},
+        "paired": metrics.as_plain(
+            {f"{part}/{name}": one for part, named in found.items() for name, one in named.items()}
+        ),
+    }

@@ -57,7 +57,13 @@ class TrainClassifier(Job):
         learner = self._setup(io)
         params = self.recipe.model_dump(mode="json")
         done = train_and_register(
-            io, learner, stages, self.recipe.seed, REGISTERED, params, lambda scores: self._describe(learner, scores)
+            io,
+            learner,
+            stages,
+            self.recipe.seed,
+            REGISTERED,
+            params,
+            lambda scores: self._describe(io, learner, scores),
         )
         return self.Result(**done)
 
@@ -78,7 +84,8 @@ class TrainClassifier(Job):
         load_pretrained(model.encoder, self.recipe.backbone, self.recipe.weights, io.store, io.scratch)
         return ClassifierLearner(model, train, tune, self.recipe.batch, device, self.recipe.loss)
 
-    def _describe(self, learner: "ClassifierLearner", scores: "Scores") -> "ModelMeta":
+    def _describe(self, io: JobIO, learner: "ClassifierLearner", scores: "Scores") -> "ModelMeta":
+        from oi_tasks.io.class_map import class_map_facts
         from oi_tasks.models.saved import ModelMeta
 
         index = learner.train.index
@@ -93,4 +100,5 @@ class TrainClassifier(Job):
             loss=self.recipe.loss,
             activation=learner.activation,
             dataset=self.dataset,
+            **class_map_facts(io.outputs, learner.train.dataset),
         )

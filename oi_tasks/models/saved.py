@@ -1,9 +1,11 @@
 """A trained model as files: `model.safetensors` and `model.json`."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -31,6 +33,14 @@ class ModelMeta(BaseModel):
     activation: Literal["sigmoid", "softmax"]  # turns logits into probabilities
     stride: int = 1  # photo pixels for each mask cell
     dataset: str  # id of the dataset that it was trained on
+    labels: dict[str, str] = {}  # the class map: the class of each label that has one, both by MID
+    ancestors: dict[str, tuple[str, ...]] = {}  # what each class is a kind of, nearest first
+    unverified: Literal["ignore", "negative"] = "negative"  # what a class not verified for a photo was taken for
+
+    def decide(self, probabilities: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+        """Which classes (N, C) a classifier names: those at or above their thresholds."""
+        named: NDArray[np.bool_] = probabilities >= np.array(self.thresholds)
+        return named
 
 
 def save_model(folder: Path, model: Classifier | Semseg, meta: ModelMeta) -> None:

@@ -7,16 +7,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oi_tasks.core import metrics
+from oi_tasks.core import label_scores, metrics
+from oi_tasks.core.bootstrap import Counts, Formula, Paired, Resamples, paired
 from oi_tasks.core.boxes import match
+from oi_tasks.core.label_scores import LabelScores, plain, share
 from oi_tasks.core.masks import box_masks
-from oi_tasks.core.metrics import Counts, Number
+from oi_tasks.core.metrics import Number
+from oi_tasks.core.slices import Slice, aspect_slices, box_slices, class_slices, score_slices
 from oi_tasks.io.shards import Sample, ShardReader, batches
 from oi_tasks.models.cascade import Cascade, PhotoPrediction
 
 BATCH = 64
 
-Formula = Callable[[Counts], Counts]
+FORMULAS: dict[str, Formula] = {
+    **label_scores.FORMULAS,
+    "mean_iou": metrics.mean_ratio,
+    "box_recall": metrics.ratio,
+    "box_precision": metrics.ratio,
+}
 
 
 @dataclass(frozen=True)
@@ -26,34 +34,31 @@ class Scores:
     ids: list[str]
     counts: dict[str, dict[str, Counts]]
     classes: list[dict[str, Any]]
+    slices: list[Slice]
+    labels: LabelScores
 
-    def numbers(self, weights: Counts) -> dict[str, dict[str, Number]]:
+    def numbers(self, drawn: Resamples) -> dict[str, dict[str, Number]]:
         """Every number with its interval, by part."""
         return {
-            part: {name: metrics.with_interval(kept, FORMULAS[name], weights) for name, kept in named.items()}
+            part: {name: metrics.with_interval(kept, FORMULAS[name], drawn) for name, kept in named.items()}
             for part, named in self.counts.items()
         }
 
-    def differences(self, other: "Scores", weights: Counts) -> dict[str, dict[str, Number]]:
-        """Our numbers minus another's on the same photos, where both have them."""
+    def paired(self, champion: "Scores", drawn: Resamples) -> dict[str, dict[str, Paired]]:
+        """Our numbers and the champion's on the same photos, where both have them, by part."""
         return {
             part: {
-                name: metrics.paired_difference(kept, other.counts[part][name], FORMULAS[name], weights)
+                name: paired(kept, champion.counts[part][name], FORMULAS[name], drawn)[0]
                 for name, kept in named.items()
-                if name in other.counts.get(part, {})
+                if name in champion.counts.get(part, {})
             }
             for part, named in self.counts.items()
         }
 
-
-FORMULAS: dict[str, Formula] = {
-    "macro_f1": metrics.macro_f1,
-    "micro_f1": metrics.micro_f1,
-    "top1_accuracy": metrics.ratio,
-    "mean_iou": metrics.mean_ratio,
-    "box_recall": metrics.ratio,
-    "box_precision": metrics.ratio,
-}
+    def by_slice(self, champion: "Scores | None", drawn: Resamples) -> list[dict[str, Any]]:
+        """The classifier's numbers by slice, beside the champion's."""
+        theirs = None if champion is None else champion.labels.counts
+        return score_slices(self.slices, self.labels.counts, theirs, drawn)
 
 
 class Scoring:
@@ -81,7 +86,29 @@ class Scoring:
                 self._compare_masks(row, sample, prediction)
                 self._compare_boxes(row, sample, prediction)
             progress(len(samples))
-        return Scores(self.reader.table["id"].to_list(), self._counts(), self._classes())
+        return self._scores()
+
+    def _scores(self) -> Scores:
+        labels = LabelScores(
+            self.cascade.classes,
+            self.cascade.meta.names,
+            self.probabilities,
+            self.cascade.meta.decide(self.probabilities),
+            self.present,
+            self.known,
+        )
+        table = self.reader.table
+        counts = {"classifier": labels.numbers()}
+        counts |= {f"semseg/{slug}": {"mean_iou": kept} for slug, kept in self.masks.items()}
+        counts["cascade"] = {"box_recall": self.recall, "box_precision": self.precision}
+        meta, clusters = self.cascade.meta, self.reader.index.clusters
+        homes = {label: cluster.name for cluster in clusters for label in cluster.classes}
+        slices = [
+            *class_slices(meta.classes, meta.names, meta.ancestors, homes),
+            *aspect_slices(table["bin"].to_list()),
+            *box_slices(table["boxes"].to_list(), len(meta.classes)),
+        ]
+        return Scores(table["id"].to_list(), counts, self._classes(labels), slices, labels)
 
     def _clusters_of(self, sample: Sample) -> list[str]:
         boxed = {box["class"] for box in sample.boxes}
@@ -124,60 +151,22 @@ class Scoring:
             self.recall[row, place] = hits, sum(box["group"] != 1 for box in true)
             self.precision[row, place] = hits, len(judged)
 
-    def _counts(self) -> dict[str, dict[str, Counts]]:
-        thresholds = np.array(self.cascade.meta.thresholds)
-        labels = metrics.label_counts(self.probabilities, thresholds, self.present, self.known)
-        counts: dict[str, dict[str, Counts]] = {
-            "classifier": {
-                "macro_f1": labels,
-                "micro_f1": labels,
-                "top1_accuracy": metrics.top1_counts(self.probabilities, self.present),
-            }
-        }
-        for slug, kept in self.masks.items():
-            counts[f"semseg/{slug}"] = {"mean_iou": kept}
-        counts["cascade"] = {"box_recall": self.recall, "box_precision": self.precision}
-        return counts
-
-    def _classes(self) -> list[dict[str, Any]]:
-        """One row a class: support, precision, recall, F1, average precision, IoU, boxes and their recall."""
-        labels = self._counts()["classifier"]["macro_f1"].sum(0)
+    def _classes(self, labels: LabelScores) -> list[dict[str, Any]]:
+        """One row a class: the classifier's, with the IoU of its masks, its boxes and how they were found."""
         iou = {
             place: self.masks[slug][:, channel].sum(0)
             for slug, places in self.cascade.places.items()
             for channel, place in enumerate(places)
         }
-        rows = []
-        for place, label in enumerate(self.cascade.classes):
-            seen = self.known[:, place]
-            true, positives = self.present[seen, place], int(self.present[seen, place].sum())
-            both, either = iou.get(place, (0.0, 0.0))
+        rows = labels.rows()
+        for place, row in enumerate(rows):
             hits, boxes = self.recall[:, place].sum(0)
             scores = np.array([score for score, _ in self.judged[place]])
             right = np.array([hit for _, hit in self.judged[place]], dtype=bool)
-            rows.append(
-                {
-                    "label": label,
-                    "name": self.cascade.meta.names[place],
-                    "photos": positives,
-                    "precision": _share(labels[place, 0], labels[place, 1]),
-                    "recall": _share(labels[place, 0], labels[place, 2]),
-                    "f1": _share(2 * labels[place, 0], labels[place, 1] + labels[place, 2]) if positives else None,
-                    "average_precision": _plain(
-                        metrics.average_precision(self.probabilities[seen, place], true, positives)
-                    ),
-                    "iou": _share(both, either) if place in iou else None,
-                    "boxes": int(boxes),
-                    "box_recall": _share(hits, boxes),
-                    "box_average_precision": _plain(metrics.average_precision(scores, right, int(boxes))),
-                }
-            )
+            row |= {
+                "iou": share(*iou[place]) if place in iou else None,
+                "boxes": int(boxes),
+                "box_recall": share(hits, boxes),
+                "box_average_precision": plain(metrics.average_precision(scores, right, int(boxes))),
+            }
         return rows
-
-
-def _share(part: float, whole: float) -> float | None:
-    return float(part / whole) if whole else None
-
-
-def _plain(value: float) -> float | None:
-    return None if np.isnan(value) else value

@@ -21,7 +21,7 @@ def drawn(seed: int, photos: int = 60, classes: int = 5) -> tuple[np.ndarray, np
 def test_f1_is_scikit_learns(seed: int) -> None:
     probabilities, truth, thresholds = drawn(seed)
     said = probabilities >= thresholds
-    sums = metrics.label_counts(probabilities, thresholds, truth, np.ones_like(truth)).sum(0)
+    sums = metrics.label_counts(probabilities >= thresholds, truth, np.ones_like(truth)).sum(0)
     assert metrics.f1_by_class(sums) == pytest.approx(sk.f1_score(truth, said, average=None, zero_division=0))
     assert metrics.macro_f1(sums) == pytest.approx(sk.f1_score(truth, said, average="macro", zero_division=0))
     assert metrics.micro_f1(sums) == pytest.approx(sk.f1_score(truth, said, average="micro", zero_division=0))
@@ -30,7 +30,7 @@ def test_f1_is_scikit_learns(seed: int) -> None:
 def test_what_is_unknown_counts_nowhere() -> None:
     probabilities, truth, thresholds = drawn(1)
     known = np.random.default_rng(2).random(truth.shape) < 0.5
-    sums = metrics.label_counts(probabilities, thresholds, truth, known).sum(0)
+    sums = metrics.label_counts(probabilities >= thresholds, truth, known).sum(0)
     said = probabilities >= thresholds
     for place in range(truth.shape[1]):
         rows = known[:, place]
@@ -87,7 +87,7 @@ def test_mean_iou_is_of_summed_counts_and_not_of_photos_means() -> None:
 
 def test_an_interval_is_the_spread_of_resampled_photos() -> None:
     probabilities, truth, thresholds = drawn(3, photos=200)
-    counts = metrics.label_counts(probabilities, thresholds, truth, np.ones_like(truth))
+    counts = metrics.label_counts(probabilities >= thresholds, truth, np.ones_like(truth))
     found = metrics.with_interval(counts, metrics.macro_f1, metrics.resamples(200, seed=1))
     random = np.random.default_rng(7)
     by_hand = [
@@ -102,8 +102,8 @@ def test_an_interval_is_the_spread_of_resampled_photos() -> None:
 def test_a_paired_difference_is_tighter_than_two_intervals() -> None:
     probabilities, truth, thresholds = drawn(4, photos=200)
     known = np.ones_like(truth)
-    ours = metrics.label_counts(probabilities, thresholds, truth, known)
-    theirs = metrics.label_counts(np.where(truth, probabilities - 0.05, probabilities), thresholds, truth, known)
+    ours = metrics.label_counts(probabilities >= thresholds, truth, known)
+    theirs = metrics.label_counts(np.where(truth, probabilities - 0.05, probabilities) >= thresholds, truth, known)
     weights = metrics.resamples(200)
     difference = metrics.paired_difference(ours, theirs, metrics.macro_f1, weights)
     one = metrics.with_interval(ours, metrics.macro_f1, weights)

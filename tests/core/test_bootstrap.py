@@ -1,0 +1,126 @@
+"""The bootstrap against one written out by hand, and slices against scikit-learn."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics as sk
+
+from oi_tasks.core import metrics
+from oi_tasks.core.bootstrap import Resamples, interval, paired
+from oi_tasks.core.slices import aspect_slices, box_slices, class_slices, score_slices
+
+
+def drawn_labels(seed: int, photos: int = 120, classes: int = 4) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What is true, what one model says, and what another says."""
+    random = np.random.default_rng(seed)
+    truth = random.random((photos, classes)) < 0.4
+    ours = truth ^ (random.random(truth.shape) < 0.15)
+    theirs = truth ^ (random.random(truth.shape) < 0.25)
+    return truth, ours, theirs
+
+
+@given(st.integers(1, 60), st.integers(0, 1000))
+def test_a_resample_draws_as_many_photos_as_there_are(photos: int, seed: int) -> None:
+    sums = Resamples(photos, seed, count=20).sums(np.ones((photos, 1)))
+    assert (sums == photos).all()
+
+
+def test_resampled_sums_are_those_of_the_drawn_photos_in_whatever_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = np.random.default_rng(1).integers(0, 50, (30, 4, 3)).astype(float)
+    random = np.random.default_rng(9)
+    by_hand = np.stack([counts[random.integers(0, 30, 30)].sum(0) for _ in range(50)])
+    assert (Resamples(30, seed=9, count=50).sums(counts) == by_hand).all()
+    monkeypatch.setattr("oi_tasks.core.bootstrap.BLOCK", 90)
+    assert (Resamples(30, seed=9, count=50).sums(counts) == by_hand).all()
+
+
+def test_the_interval_of_a_mean_is_that_of_its_normal_law() -> None:
+    values = np.random.default_rng(2).normal(5, 2, (2000, 1))
+    low, high = interval(Resamples(2000).sums(values)[:, 0] / 2000)
+    spread = 1.96 * values.std() / np.sqrt(2000)
+    assert (low, high) == pytest.approx((values.mean() - spread, values.mean() + spread), abs=0.01)
+
+
+def test_what_is_no_number_in_some_resamples_is_left_out_of_the_interval() -> None:
+    values = np.array([[1.0, np.nan], [np.nan, np.nan], [3.0, np.nan]])
+    low, high = interval(values)
+    assert low[0] == pytest.approx(1.05)
+    assert high[0] == pytest.approx(2.95)
+    assert np.isnan([low[1], high[1]]).all()
+    assert np.isnan(interval(np.array([np.nan, np.nan]))).all()
+
+
+def test_a_paired_difference_is_of_photos_drawn_together() -> None:
+    truth, ours, theirs = drawn_labels(3)
+    known = np.ones_like(truth)
+    counts = [metrics.label_counts(said, truth, known) for said in (ours, theirs)]
+    (found,) = paired(*counts, metrics.micro_f1, Resamples(len(truth), seed=4))
+    scores = [sk.f1_score(truth, said, average="micro") for said in (ours, theirs)]
+    assert (found.candidate, found.champion) == pytest.approx(scores)
+    assert found.difference == pytest.approx(scores[0] - scores[1])
+    random, by_hand = np.random.default_rng(8), []
+    for _ in range(500):
+        rows = random.integers(0, len(truth), len(truth))
+        by_hand.append(
+            sk.f1_score(truth[rows], ours[rows], average="micro")
+            - sk.f1_score(truth[rows], theirs[rows], average="micro")
+        )
+    assert (found.low, found.high) == pytest.approx(np.percentile(by_hand, [2.5, 97.5]), abs=0.01)
+    (same,) = paired(counts[0], counts[0], metrics.micro_f1, Resamples(len(truth)))
+    assert (same.difference, same.low, same.high) == (0, 0, 0)
+
+
+def test_slices_are_scikit_learns_numbers_of_their_labels() -> None:
+    truth, ours, theirs = drawn_labels(5)
+    known = np.ones_like(truth)
+    classes = ("/m/dog", "/m/cat", "/m/animal", "/m/car")
+    bins = ["2x1" if row % 3 else "1x1" for row in range(len(truth))]
+    ancestors = {"/m/dog": ("/m/animal",), "/m/cat": ("/m/animal",)}
+    slices = class_slices(classes, ("Dog", "Cat", "Animal", "Car"), ancestors, {"/m/car": "car", "/m/dog": "animal"})
+    slices += aspect_slices(bins)
+    labels = [metrics.label_counts(said, truth, known) for said in (ours, theirs)]
+    rows = {(row["kind"], row["value"]): row for row in score_slices(slices, *labels, Resamples(len(truth)))}
+
+    def f1(said: np.ndarray, places: object) -> float:
+        return sk.f1_score(truth[places].ravel(), said[places].ravel())
+
+    everywhere, square = slice(None), np.array(bins) == "1x1"
+    for key, places in {
+        ("class", "/m/cat"): (everywhere, [1]),
+        ("parent", "/m/animal"): (everywhere, [0, 1, 2]),
+        ("cluster", "animal"): (everywhere, [0]),
+        ("aspect", "1x1"): square,
+    }.items():
+        row = rows[key]
+        assert (row["candidate"], row["champion"]) == pytest.approx((f1(ours, places), f1(theirs, places)), abs=1e-6)
+        assert row["difference"] == pytest.approx(row["candidate"] - row["champion"], abs=2e-6)
+        assert row["low"] <= row["difference"] <= row["high"]
+    assert rows["parent", "/m/animal"]["name"] == "Animal"
+    assert rows["aspect", "1x1"]["photos"] == (square & truth.any(1)).sum()
+    assert ("parent", "/m/car") not in rows
+
+
+def box(place: int, side: float, **flags: int) -> dict[str, object]:
+    return {"class": place, "box": [0.0, 0.0, side, side], "occluded": -1, "truncated": -1, "group": -1} | flags
+
+
+def test_box_slices_are_the_recall_of_labels_with_such_boxes() -> None:
+    boxes = [
+        [box(0, 0.05), box(1, 0.5)],  # class 0 small, class 1 large
+        [box(0, 0.05, occluded=1), box(0, 0.2)],  # medium, by its largest; not occluded, as one is not
+        [box(0, 0.05, occluded=1, group=1)],
+        [],
+    ]
+    truth = np.array([[1, 1], [1, 0], [1, 0], [1, 0]], dtype=bool)
+    said = np.array([[1, 0], [1, 0], [0, 1], [1, 0]], dtype=bool)
+    counts = metrics.label_counts(said, truth, np.ones_like(truth))
+    rows = {row["value"]: row for row in score_slices(box_slices(boxes, 2), counts, None, Resamples(4))}
+    assert {value: (row["photos"], row["candidate"]) for value, row in rows.items()} == {
+        "small": (2, 0.5),
+        "medium": (1, 1.0),
+        "large": (1, 0.0),
+        "occluded": (1, 0.0),
+        "group_of": (1, 0.0),
+    }
+    assert all(row["champion"] is None and row["low"] is None for row in rows.values())
