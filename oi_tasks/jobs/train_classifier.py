@@ -74,7 +74,8 @@ class TrainClassifier(Job):
         train, tune = ShardReader(dataset, "train"), ShardReader(dataset, "tune")
         if len(train) == 0:
             raise BadInput("the dataset has no photo to train on", where=f"shards/{self.dataset}")
-        model = Classifier(self.recipe.backbone, len(train.index.classes), self.recipe.head)
+        side = max(max(size) for size in train.index.canvases.values())
+        model = Classifier(self.recipe.backbone, len(train.index.classes), self.recipe.head, side)
         load_pretrained(model.encoder, self.recipe.backbone, self.recipe.weights, io.store, io.scratch)
         return ClassifierLearner(model, train, tune, self.recipe.batch, device, self.recipe.loss)
 

@@ -29,7 +29,9 @@ class Classifier(Part):
     weights: Literal["none", "imagenet"] | Weights = Field(
         "imagenet", description="none, imagenet, or an address with its sha256"
     )
-    head: Literal["adaptive"] = Field("adaptive", description="pooling head")
+    head: Literal["adaptive", "strip_conv", "pool_then_strip_conv"] = Field(
+        "adaptive", description="average pooling; strips 1×N and N×1 in its place; or pooling to 16 cells, then strips"
+    )
     epochs: Epochs = Field(default_factory=Epochs, description="length of each stage")
     batch: PositiveInt = Field(64, description="photos in a batch")
     rate: PositiveFloat = Field(1e-3, description="highest learning rate, of the head")

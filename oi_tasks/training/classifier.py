@@ -41,7 +41,9 @@ class ClassifierLearner(Learner):
         return LOSSES[self._loss](logits, batch.targets, batch.known)
 
     def shrink(self, features: Features) -> Features:
-        """Maps averaged over the photo: the head begins with that average, and an average of it is itself."""
+        """Maps averaged over the photo where the head begins with that average: an average of it is itself."""
+        if not self.model.head.pools:
+            return features
         return tuple(maps.mean((2, 3), keepdim=True) for maps in features)
 
     @torch.inference_mode()
