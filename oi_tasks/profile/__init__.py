@@ -9,10 +9,23 @@ from oi_tasks.profile.pods import Pod, Pods
 from oi_tasks.profile.profile import Profile
 from oi_tasks.profile.quality import Quality
 from oi_tasks.profile.release import Drawn, ReleaseSpec
-from oi_tasks.profile.training import Classifier, Epochs, Semseg, Weights
+from oi_tasks.profile.training import (
+    Augment,
+    Average,
+    Checkpoints,
+    Classifier,
+    Epochs,
+    Sampling,
+    Schedule,
+    Semseg,
+    Weights,
+)
 
 __all__ = [
     "SHIPPED",
+    "Augment",
+    "Average",
+    "Checkpoints",
     "Classes",
     "Classifier",
     "Clusters",
@@ -28,6 +41,8 @@ __all__ = [
     "Profile",
     "Quality",
     "ReleaseSpec",
+    "Sampling",
+    "Schedule",
     "Semseg",
     "Share",
     "Splits",
