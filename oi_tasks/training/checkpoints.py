@@ -61,17 +61,29 @@ class TrainingState:
             "scaler": self.scaler.state_dict(),
             "average": self.average.state_dict() if self.average else None,
             "progress": asdict(self.progress),
-            "random": gathered(_random_state()),
+            "random": [_as_tensors(state) for state in gathered(_random_state())],
         }
 
 
 def _random_state() -> dict[str, Any]:
+    """The state of every random generator, without tensors, which plain pickles between ranks do not carry."""
     kind, keys, position, has_gauss, gauss = np.random.get_state(legacy=True)
     return {
-        "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all(),
-        "numpy": (str(kind), torch.from_numpy(np.asarray(keys)), int(position), int(has_gauss), float(gauss)),
+        "torch": torch.get_rng_state().numpy(),
+        "cuda": [state.numpy() for state in torch.cuda.get_rng_state_all()],
+        "numpy": (str(kind), np.asarray(keys), int(position), int(has_gauss), float(gauss)),
         "python": random.getstate(),
+    }
+
+
+def _as_tensors(state: Any) -> Any:
+    """A random state as it is saved: with tensors, which load without running code."""
+    kind, keys, *rest = state["numpy"]
+    return {
+        "torch": torch.from_numpy(state["torch"].copy()),
+        "cuda": [torch.from_numpy(one.copy()) for one in state["cuda"]],
+        "numpy": (kind, torch.from_numpy(keys.copy()), *rest),
+        "python": state["python"],
     }
 
 

@@ -15,6 +15,7 @@ CGROUP_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 def prepare(seed: int) -> torch.device:
     """Seed all random generators, use as many threads as there are cores, and choose the GPU if there is one.
 
+    `OMP_NUM_THREADS` asks for another number of threads: with fewer free cores than threads torch is many times slower.
     Where `torchrun` started several processes they meet here.
 
     On the CPU only deterministic algorithms are used: equal seeds and threads give equal weights, bit for bit.
@@ -22,7 +23,8 @@ def prepare(seed: int) -> torch.device:
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
-    torch.set_num_threads(max(1, cores() // ranks()))
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, cores() // ranks()))
     if torch.cuda.is_available():
         return join(torch.device("cuda"))
     torch.use_deterministic_algorithms(True)
