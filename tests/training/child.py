@@ -4,6 +4,7 @@ Prints a line after each step, so that a test can end it there. Under `torchrun`
 """
 
 import json
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -67,7 +68,8 @@ def main() -> None:
 
     def told(learner, batch, state, say) -> float:
         loss = learn(learner, batch, state, say)
-        print(f"step {state.progress.steps + 1} photos {' '.join(batch.ids)}", flush=True)
+        line = f"step {state.progress.steps + 1} photos {' '.join(batch.ids)}\n"
+        os.write(sys.stdout.fileno(), line.encode())  # at once: ranks share the stream
         return loss
 
     loop.learn = told
