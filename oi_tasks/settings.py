@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import ByteSize, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from oi_tasks.errors import BadInput
@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     cache: Path = Field(
         default_factory=lambda: Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "oi",
         description="folder of the local cache",
+    )
+    cache_limit: ByteSize = Field(
+        ByteSize(20 << 30), description="most that the shards in the cache take up, as 500MB or 20GiB"
     )
     profiles: Path | None = Field(None, description="folder of your own profiles, searched before the shipped ones")
 

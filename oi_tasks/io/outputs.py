@@ -5,9 +5,11 @@ that is run again and makes the same thing keeps the same id, and the steps afte
 """
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -90,8 +92,8 @@ class Output:
         ref = self._ref(name)
         path = self._cache / ref.sha256[:2] / (ref.sha256 + Path(name).suffix)
         if not path.exists():
-            self._store.get_file(ref.bucket, ref.key, path.with_name(path.name + f".{id(self)}.part"))
-            part = path.with_name(path.name + f".{id(self)}.part")
+            part = path.with_name(f"{path.name}.{os.getpid()}-{get_ident()}.part")
+            self._store.get_file(ref.bucket, ref.key, part)
             if sha256_of_file(part) != ref.sha256:
                 part.unlink()
                 raise _damaged(self, name, ref)

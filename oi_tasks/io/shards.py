@@ -8,9 +8,9 @@ import io
 import json
 import tarfile
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +24,7 @@ from oi_tasks.core.aspect import BINS
 from oi_tasks.errors import BadInput
 from oi_tasks.io.ahead import map_ahead
 from oi_tasks.io.outputs import Output
+from oi_tasks.io.shard_cache import ShardCache
 
 SPLITS = ("train", "tune", "test")
 INDEX, SAMPLES = "index.json", "samples.parquet"
@@ -108,10 +109,25 @@ def write_shard(path: Path, samples: Iterable[tuple[bytes, dict[str, Any]]]) -> 
     return places
 
 
-class ShardReader:
-    """The samples of one split, in stored order, which is a fixed shuffle. Safe to use from several threads."""
+@dataclass(frozen=True)
+class Places:
+    """Where the photos of a reader lie: (N,) number of the shard, offset and size in bytes."""
 
-    def __init__(self, dataset: Output, split: str, bins: Iterable[str] | None = None) -> None:
+    names: list[str]
+    shards: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    sizes: NDArray[np.int32]
+
+
+class ShardReader:
+    """The samples of one split, in stored order, which is a fixed shuffle. Safe to use from several threads.
+
+    Shards are fetched when a photo of theirs is first read, and held in a cache, which readers may share.
+    """
+
+    def __init__(
+        self, dataset: Output, split: str, bins: Iterable[str] | None = None, cache: ShardCache | None = None
+    ) -> None:
         if split not in SPLITS:
             raise BadInput(f"there is no split {split!r}", fix=f"choose one of {', '.join(SPLITS)}")
         self.dataset, self.split = dataset, split
@@ -120,9 +136,7 @@ class ShardReader:
         self.table = pl.read_parquet(dataset.local(SAMPLES)).filter(
             pl.col("split") == split, pl.col("bin").is_in(wanted)
         )
-        names = self.table["shard"].unique().sort().to_list()
-        with ThreadPoolExecutor(THREADS) as pool:
-            self._shards: dict[str, Path] = dict(zip(names, pool.map(dataset.local, names), strict=True))
+        self.cache = cache or ShardCache(dataset)
 
     def __len__(self) -> int:
         return self.table.height
@@ -131,7 +145,26 @@ class ShardReader:
         """The same reader over some of its rows, in that order."""
         chosen = copy(self)
         chosen.table = self.table[rows]
+        chosen.__dict__.pop("places", None)
         return chosen
+
+    @cached_property
+    def places(self) -> "Places":
+        """Where the photos lie, by row."""
+        names = self.table["shard"].unique().sort()
+        number = dict(zip(names, range(len(names)), strict=True))
+        shards = (
+            self.table["shard"].replace_strict(number, return_dtype=pl.Int32)
+            if number
+            else pl.Series([], dtype=pl.Int32)
+        )
+        return Places(
+            names.to_list(), shards.to_numpy(), self.table["offset"].to_numpy(), self.table["size"].to_numpy()
+        )
+
+    def fetch_ahead(self, rows: NDArray[np.int64]) -> None:
+        """Begin to fetch the shards of some rows."""
+        self.cache.fetch_ahead(self.places.names[number] for number in np.unique(self.places.shards[rows]))
 
     @property
     def bins(self) -> NDArray[np.str_]:
@@ -168,9 +201,10 @@ class ShardReader:
 
     def jpeg(self, row: int) -> bytes:
         """The encoded photo of a sample."""
-        with self._shards[self.table["shard"][row]].open("rb") as file:
-            file.seek(self.table["offset"][row])
-            return file.read(self.table["size"][row])
+        places = self.places
+        with self.cache.open(places.names[places.shards[row]]) as file:
+            file.seek(int(places.offsets[row]))
+            return file.read(int(places.sizes[row]))
 
     def image(self, row: int) -> NDArray[np.uint8]:
         """The photo of a sample: (H, W, 3), RGB."""

@@ -1,8 +1,9 @@
 """MLflow: runs, numbers, models and their aliases, behind the few calls that jobs make."""
 
 import os
+import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ QUIET = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
     "GIT_PYTHON_REFRESH": "quiet",
 }
+METRICS_AT_ONCE = 1000  # MLflow takes no more in a request
 # What inference imports, in the versions that trained.
 REQUIREMENTS = ("mlflow-skinny", "numpy", "pandas", "pillow", "pydantic", "safetensors", "scipy", "timm", "torch")
 
@@ -162,6 +164,17 @@ class TrackedRun:
 
         named = {_metric_name(name): float(value) for name, value in metrics.items()}
         mlflow.log_metrics(named, step, run_id=self.id)
+
+    def log_steps(self, steps: Sequence[tuple[int, Mapping[str, float]]]) -> None:
+        """Numbers of many steps, in few requests."""
+        from mlflow.entities import Metric
+
+        now = int(1000 * time.time())
+        metrics = [
+            Metric(_metric_name(name), value, now, step) for step, found in steps for name, value in found.items()
+        ]
+        for first in range(0, len(metrics), METRICS_AT_ONCE):
+            self._tracking.client.log_batch(self.id, metrics[first : first + METRICS_AT_ONCE])
 
     def artifact(self, path: Path, folder: str = "") -> None:
         """A file beside the run."""

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from abc import abstractmethod
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -119,26 +120,31 @@ class JobIO:
         """A progress bar or line; use it in a `with`."""
         return ProgressLine(what, total, unit)
 
-    @property
-    def _checkpoint(self) -> str:
-        return f"checkpoints/{self.job.name}/{self.key}"
+    def _checkpoint(self, name: str) -> str:
+        return f"checkpoints/{self.job.name}/{self.key}/{name}"
 
-    def save_checkpoint(self, path: Path) -> None:
-        """Keep a file as the job's state, under the job's key: whole or not at all."""
-        self.store.put_file(WORK, self._checkpoint, path)
+    def checkpoints(self) -> list[str]:
+        """Names of the states that are kept under the job's key, in order."""
+        place = self._checkpoint("")
+        return [key.removeprefix(place) for key in self.store.list(WORK, place)]
 
-    def load_checkpoint(self) -> Path | None:
-        """The state that an earlier run of the same job left, as a local file."""
+    def save_checkpoint(self, path: Path, name: str = "state") -> None:
+        """Keep a file as a state of the job, under the job's key: whole or not at all."""
+        self.store.put_file(WORK, self._checkpoint(name), path)
+
+    def load_checkpoint(self, name: str = "state") -> Path | None:
+        """A state that an earlier run of the same job left, as a local file."""
         path = self.scratch / "checkpoint"
         try:
-            self.store.get_file(WORK, self._checkpoint, path)
+            self.store.get_file(WORK, self._checkpoint(name), path)
         except NotFound:
             return None
         return path
 
-    def drop_checkpoint(self) -> None:
-        """Forget the state: the output is published."""
-        self.store.remove(WORK, self._checkpoint)
+    def drop_checkpoints(self, names: Iterable[str] | None = None) -> None:
+        """Forget some states; all of them once the output is published."""
+        for name in self.checkpoints() if names is None else names:
+            self.store.remove(WORK, self._checkpoint(name))
 
 
 def execute(job: Job, settings: Settings, *, force: bool = False, result_to: str | None = None) -> dict[str, Any]:
@@ -185,7 +191,7 @@ def _run_and_publish(job: Job, io: JobIO) -> Output:
         job.name, job.version, io.key, fields, io.out, json.loads(result.model_dump_json()), produced
     )
     if job.resumable:
-        io.drop_checkpoint()
+        io.drop_checkpoints()
     io.log(f"{job.name}: published {output.id} in {produced['seconds']} s")
     return output
 

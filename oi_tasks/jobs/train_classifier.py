@@ -49,12 +49,22 @@ class TrainClassifier(Job):
         from oi_tasks.training.run import train_and_register
         from oi_tasks.training.schedules import transfer_stages
 
-        epochs = self.recipe.epochs
-        stages = transfer_stages(epochs.frozen, epochs.unfrozen, self.recipe.rate, self.recipe.encoder_rate)
-        if not stages:
+        recipe, epochs = self.recipe, self.recipe.epochs
+        if epochs.frozen + epochs.each_stage + epochs.unfrozen == 0:
             raise BadInput("no epoch is asked for", fix="set classifier.epochs in the profile")
         io.tracking.check()
         learner = self._setup(io)
+        stages = transfer_stages(
+            epochs.frozen,
+            epochs.unfrozen,
+            recipe.rate,
+            recipe.encoder_rate,
+            each_stage=epochs.each_stage,
+            encoder_stages=len(learner.model.encoder.stages()),
+            decay=recipe.stage_decay,
+            schedule=recipe.schedule,
+            average=recipe.average,
+        )
         params = self.recipe.model_dump(mode="json")
         done = train_and_register(
             io,
@@ -69,20 +79,26 @@ class TrainClassifier(Job):
 
     def _setup(self, io: JobIO) -> "ClassifierLearner":
         """The untrained classifier with its photos. Raises BadInput when none is there to train on."""
+        from oi_tasks.io.shard_cache import ShardCache
         from oi_tasks.io.shards import ShardReader
         from oi_tasks.models.classifier import Classifier
         from oi_tasks.models.weights import load_pretrained
         from oi_tasks.training.classifier import ClassifierLearner
         from oi_tasks.training.device import prepare
+        from oi_tasks.training.practice import Practice
 
         device = prepare(self.recipe.seed)
         dataset = io.input("shards", self.dataset)
-        train, tune = ShardReader(dataset, "train"), ShardReader(dataset, "tune")
+        cache = ShardCache(dataset, io.settings.cache_limit)
+        train, tune = (ShardReader(dataset, split, cache=cache) for split in ("train", "tune"))
         if len(train) == 0:
             raise BadInput("the dataset has no photo to train on", where=f"shards/{self.dataset}")
-        model = Classifier(self.recipe.backbone, len(train.index.classes), self.recipe.head)
+        side = max(max(size) for size in train.index.canvases.values())
+        model = Classifier(self.recipe.backbone, len(train.index.classes), self.recipe.head, side)
         load_pretrained(model.encoder, self.recipe.backbone, self.recipe.weights, io.store, io.scratch)
-        return ClassifierLearner(model, train, tune, self.recipe.batch, device, self.recipe.loss)
+        return ClassifierLearner(
+            model, train, tune, self.recipe.batch, device, self.recipe.loss, Practice.of(self.recipe)
+        )
 
     def _describe(self, io: JobIO, learner: "ClassifierLearner", scores: "Scores") -> "ModelMeta":
         from oi_tasks.io.class_map import class_map_facts

@@ -4,6 +4,7 @@ import difflib
 
 import timm
 import torch
+from timm.models import group_parameters
 from torch import Tensor, nn
 
 from oi_tasks.errors import BadInput
@@ -40,6 +41,22 @@ class Encoder(nn.Module):  # type: ignore[misc]
         """The last feature maps, (B, `channels`, H/32, W/32)."""
         maps: Tensor = self.backbone((photos - self.mean) / self.std)
         return maps
+
+    def stages(self) -> list[list[nn.Parameter]]:
+        """The parameters by stage of the backbone, as timm groups them: stem first, the last stage at the end.
+
+        A stage of norms alone, as some backbones end with, counts to the one below it.
+        """
+        named = dict(self.backbone.named_parameters())
+        grouped = group_parameters(self.backbone, self.backbone.group_matcher(coarse=True))
+        stages: list[list[nn.Parameter]] = []
+        for number in sorted(grouped):
+            members = [named[name] for name in grouped[number] if name in named]
+            if stages and all(parameter.ndim <= 1 for parameter in members):
+                stages[-1] += members
+            elif members:
+                stages.append(members)
+        return stages
 
     def pyramid(self, photos: Tensor) -> list[Tensor]:
         """Feature maps at strides 8, 16 and 32, with `pyramid_channels` channels."""

@@ -67,5 +67,6 @@ def load_model(folder: Path) -> tuple[Classifier | Semseg, ModelMeta]:
 def make_model(meta: ModelMeta) -> Classifier | Semseg:
     """An untrained model of that kind and size."""
     if meta.kind == "classifier":
-        return Classifier(meta.backbone, len(meta.classes), meta.head)
+        side = max(max(size) for size in meta.canvases.values())
+        return Classifier(meta.backbone, len(meta.classes), meta.head, side)
     return Semseg(meta.backbone, len(meta.classes))

@@ -9,11 +9,24 @@ from oi_tasks.profile.pods import Pod, Pods
 from oi_tasks.profile.profile import Profile
 from oi_tasks.profile.quality import Quality
 from oi_tasks.profile.release import Drawn, PhotoChoice, ReleaseFile, ReleaseSpec
-from oi_tasks.profile.training import Classifier, Epochs, Semseg, Weights
+from oi_tasks.profile.training import (
+    Augment,
+    Average,
+    Checkpoints,
+    Classifier,
+    Epochs,
+    Sampling,
+    Schedule,
+    Semseg,
+    Weights,
+)
 
 __all__ = [
     "SHIPPED",
+    "Augment",
+    "Average",
     "Budgets",
+    "Checkpoints",
     "Classes",
     "Classifier",
     "Clusters",
@@ -31,6 +44,8 @@ __all__ = [
     "Quality",
     "ReleaseFile",
     "ReleaseSpec",
+    "Sampling",
+    "Schedule",
     "Semseg",
     "Share",
     "Slices",

@@ -12,11 +12,14 @@ from oi_tasks.io.shards import ShardReader
 from oi_tasks.models.classifier import Classifier
 from oi_tasks.training.learner import Batch, Features, Learner, Scores
 from oi_tasks.training.losses import LOSSES
+from oi_tasks.training.practice import Practice
 from oi_tasks.training.transforms import View
 
 
 class ClassifierLearner(Learner):
     """Learns which classes are present. What `unverified` leaves unknown has no part in the loss."""
+
+    judged_by = "macro_f1"
 
     def __init__(
         self,
@@ -26,8 +29,9 @@ class ClassifierLearner(Learner):
         batch: int,
         device: torch.device,
         loss: str,
+        practice: Practice | None = None,
     ) -> None:
-        super().__init__(model, train, tune, batch, device)
+        super().__init__(model, train, tune, batch, device, practice)
         self._loss, self.activation = loss, "softmax" if loss == "softmax" else "sigmoid"
         self._present = {reader.split: reader.known("present") for reader in (train, tune)}
         self._known = {reader.split: _verified(reader) for reader in (train, tune)}
@@ -40,8 +44,14 @@ class ClassifierLearner(Learner):
         """The loss that the profile names."""
         return LOSSES[self._loss](logits, batch.targets, batch.known)
 
+    def weight(self, batch: Batch) -> float:
+        """Classes known; with softmax, photos that show one."""
+        return float((batch.targets.sum(1) > 0).sum()) if self._loss == "softmax" else super().weight(batch)
+
     def shrink(self, features: Features) -> Features:
-        """Maps averaged over the photo: the head begins with that average, and an average of it is itself."""
+        """Maps averaged over the photo where the head begins with that average: an average of it is itself."""
+        if not self.model.head.pools:
+            return features
         return tuple(maps.mean((2, 3), keepdim=True) for maps in features)
 
     @torch.inference_mode()

@@ -1,25 +1,35 @@
 """Where training runs, and what makes it run the same again."""
 
 import os
+import random
 from pathlib import Path
 
+import numpy as np
 import torch
+
+from oi_tasks.training.ranks import join, ranks
 
 CGROUP_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 
 
 def prepare(seed: int) -> torch.device:
-    """Seed torch, use as many threads as there are cores, and choose the GPU if there is one.
+    """Seed all random generators, use as many threads as there are cores, and choose the GPU if there is one.
+
+    `OMP_NUM_THREADS` asks for another number of threads: with fewer free cores than threads torch is many times slower.
+    Where `torchrun` started several processes they meet here.
 
     On the CPU only deterministic algorithms are used: equal seeds and threads give equal weights, bit for bit.
     """
+    random.seed(seed)
+    np.random.seed(seed)
     torch.manual_seed(seed)
-    torch.set_num_threads(cores())
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, cores() // ranks()))
     if torch.cuda.is_available():
-        return torch.device("cuda")
+        return join(torch.device("cuda"))
     torch.use_deterministic_algorithms(True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # only costs time: no kernel here reads such memory
-    return torch.device("cpu")
+    return join(torch.device("cpu"))
 
 
 def cores() -> int:

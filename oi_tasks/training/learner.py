@@ -2,43 +2,33 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
-from oi_tasks.io.ahead import map_ahead
 from oi_tasks.io.shards import ShardReader, plan_batches
 from oi_tasks.models.classifier import Classifier
+from oi_tasks.models.heads import PoolThenStripConv
 from oi_tasks.models.semseg import Semseg
-from oi_tasks.training.schedules import Stage
-from oi_tasks.training.transforms import View, as_tensor
+from oi_tasks.training.batches import Batch, BatchReader
+from oi_tasks.training.device import cores
+from oi_tasks.training.features import Features, KeptFeatures
+from oi_tasks.training.practice import Practice
+from oi_tasks.training.ranks import rank, ranks
+from oi_tasks.training.sampling import photo_weights, plan_epoch, share_of
+from oi_tasks.training.schedules import Stage, learning
+from oi_tasks.training.transforms import SETS, View
 
-THREADS, AHEAD = 2, 4  # threads that decode; batches that wait
-CACHE_LIMIT = 1 << 30  # bytes of a frozen encoder's outputs that are kept; larger ones are computed in each epoch
+__all__ = ["Batch", "Features", "Learner", "Scores"]
 
-Features = tuple[Tensor, ...]
-Draw = Callable[[int], View]  # the view of a row
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Samples of one aspect bin."""
-
-    ids: list[str]
-    photos: Tensor | None
-    """(B, 3, H, W) in [0, 1]; None where `features` stand for them."""
-    features: Features | None
-    """What a frozen encoder makes of the photos."""
-    targets: Tensor
-    known: Tensor
-    """True where a target is known; broadcasts to `targets`."""
-
-    def __len__(self) -> int:
-        return len(self.ids)
+PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -49,8 +39,26 @@ class Scores:
     thresholds: list[float]
 
 
+class Network(nn.Module):  # type: ignore[misc]
+    """A model as one call: photos, or features in their place, to logits. What is compiled and run by several ranks."""
+
+    def __init__(self, model: Classifier | Semseg, frozen: bool) -> None:
+        super().__init__()
+        self.model, self.frozen = model, frozen
+
+    def forward(self, photos: Tensor | None, features: Features | None) -> Tensor:
+        """The logits of a batch."""
+        if features is None:
+            with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
+                features = self.model.encode(photos)
+        return self.model.decode(features)
+
+
 class Learner(ABC):
     """A model that learns from `train` and sets its thresholds on `tune`."""
+
+    judged_by: str = ""
+    """The metric that says which of two models is better; the larger one is."""
 
     def __init__(
         self,
@@ -59,11 +67,16 @@ class Learner(ABC):
         tune: ShardReader,
         batch: int,
         device: torch.device,
+        practice: Practice | None = None,
     ) -> None:
-        self.model = model.to(device, memory_format=torch.channels_last)
+        self.practice = practice or Practice()
+        layout = torch.channels_last if self.practice.channels_last else torch.contiguous_format
+        self.model = model.to(device, memory_format=layout)
         self.train, self.tune, self.batch, self.device = train, tune, batch, device
+        self.reader = BatchReader(self.targets, device, layout, self.practice.workers or max(2, cores()))
         self._frozen = False
-        self._kept: dict[str, list[Features]] = {}
+        self._kept: dict[str, KeptFeatures] = {}
+        self._network: Callable[..., Tensor] = Network(self.model, frozen=False)
 
     @abstractmethod
     def targets(self, reader: ShardReader, row: int, view: View | None) -> tuple[NDArray[Any], NDArray[np.bool_]]:
@@ -71,11 +84,15 @@ class Learner(ABC):
 
     @abstractmethod
     def loss(self, logits: Tensor, batch: Batch) -> Tensor:
-        """The loss of a batch, one number."""
+        """The loss of a batch, one number: a mean over what `weight` counts."""
 
     @abstractmethod
     def scores(self) -> Scores:
         """Thresholds and scores on the tune photos; the model must be in evaluation mode."""
+
+    def weight(self, batch: Batch) -> float:
+        """How much a batch counts in the mean over several: what its loss was averaged over."""
+        return float(batch.known.expand_as(batch.targets).sum())
 
     def shrink(self, features: Features) -> Features:
         """Features as they are kept: smaller, and of the same meaning to the model's head."""
@@ -86,8 +103,11 @@ class Learner(ABC):
 
         `alive` is told the photos of each batch computed, and may raise to end the work.
         """
-        self._frozen = "encoder" not in stage.rates
-        self.model.encoder.requires_grad_(not self._frozen)
+        parts = learning(self.model.encoder, stage)
+        self._frozen = not parts
+        self.model.encoder.requires_grad_(bool(parts) and stage.depth is None)
+        for parameter in (parameter for part in parts for parameter in part):
+            parameter.requires_grad_(True)
         self._kept = {}
         if self._frozen:
             self.model.eval()
@@ -95,85 +115,88 @@ class Learner(ABC):
                 kept = self._encode_all(reader, alive)
                 if kept is not None:
                     self._kept[reader.split] = kept
+        self._network = self._prepared()
+
+    def _prepared(self) -> Callable[..., Tensor]:
+        """The network as the practice runs it: compiled, and in step with the other ranks."""
+        if ranks() > 1 and self.device.type == "cuda":  # batch statistics over all ranks; the CPU has no such layer
+            self.model = nn.SyncBatchNorm.convert_sync_batchnorm(self.model)
+        network: Callable[..., Tensor] = Network(self.model, self._frozen)
+        if self.practice.compile:
+            network = torch.compile(network)
+        by_bin = isinstance(self.model.head, PoolThenStripConv)  # a batch uses the strips of its bin alone
+        if ranks() > 1:
+            network = DistributedDataParallel(network, find_unused_parameters=by_bin)
+        return network
 
     def mode(self, learning: bool) -> None:
-        """Training or evaluation mode; the normalisation layers of a frozen encoder keep their statistics."""
+        """Training or evaluation mode; normalisation layers of what is frozen keep their statistics."""
         self.model.train(learning)
         if self._frozen:
             self.model.encoder.eval()
+        elif learning:
+            for module in self.model.encoder.modules():
+                own = list(module.parameters(recurse=False))
+                if own and not any(parameter.requires_grad for parameter in own):
+                    module.eval()
 
     def plan(self, seed: Sequence[int]) -> list[NDArray[np.int64]]:
-        """The batches of an epoch, as rows."""
-        return plan_batches(self.train.bins, self.batch, seed)
+        """The batches of an epoch, as rows: of all ranks together."""
+        return plan_epoch(self.train.bins, self.train.places.shards, self.batch, seed, self._weights)
+
+    @cached_property
+    def _weights(self) -> NDArray[np.float64] | None:
+        sampling = self.practice.sampling
+        return photo_weights(self.train.known("present"), sampling.power) if sampling.kind == "weighted" else None
 
     def learning_batches(self, plan: Sequence[NDArray[np.int64]], seed: Sequence[int]) -> Iterator[Batch]:
-        """Batches to learn from, augmented where the encoder learns; a row's view depends on the seed and row alone."""
-        draw = None if self._frozen else lambda row: View.draw(np.random.default_rng([*seed, row]))
-        return self._batches(self.train, plan, draw)
+        """The share of this rank in some batches, augmented where the encoder learns.
+
+        A row's view depends on the seed and row alone.
+        """
+        strength, share = SETS[self.practice.augment.set], self.practice.augment.share
+
+        def draw(row: int) -> View | None:
+            random = np.random.default_rng([*seed, row])
+            view = View.draw(random, strength)
+            return view if share == 1.0 or random.random() < share else None
+
+        own = plan if ranks() == 1 else [share_of(rows, rank(), ranks()) for rows in plan]
+        kept = self._kept.get(self.train.split)
+        batches = self.reader.read(self.train, own, None if self._frozen else draw, kept)
+        for rows, batch in zip(plan, batches, strict=True):
+            yield batch if rank() < len(rows) else batch.without_weight()
 
     def tune_batches(self) -> Iterator[Batch]:
         """The tune photos, as they are."""
-        return self._batches(self.tune, plan_batches(self.tune.bins, self.batch))
+        kept = self._kept.get(self.tune.split)
+        return self.reader.read(self.tune, plan_batches(self.tune.bins, self.batch), kept=kept)
 
     def logits(self, batch: Batch) -> Tensor:
-        """What the model says of a batch."""
-        if batch.features is None:
-            assert batch.photos is not None
-            with torch.set_grad_enabled(torch.is_grad_enabled() and not self._frozen):
-                batch = replace(batch, features=self.model.encode(batch.photos))
-        assert batch.features is not None
-        return self.model.decode(batch.features)
+        """What the model says of a batch, in single precision."""
+        network = self._network if torch.is_grad_enabled() else Network(self.model, self._frozen)
+        with self.arithmetic():
+            return network(batch.photos, batch.features).float()
 
-    def _batches(
-        self, reader: ShardReader, plan: Sequence[NDArray[np.int64]], draw: Draw | None = None
-    ) -> Iterator[Batch]:
-        """Batches of a plan, decoded ahead in threads; features in place of photos where they are kept."""
-        kept = self._kept.get(reader.split)
+    def arithmetic(self) -> AbstractContextManager[Any]:
+        """The precision of the network's arithmetic."""
+        kind = PRECISIONS.get(self.practice.precision)
+        return nullcontext() if kind is None else torch.autocast(self.device.type, kind)
 
-        def make(rows: NDArray[np.int64]) -> tuple[list[Tensor], list[Any], list[Any]]:
-            photos, targets, known = [], [], []
-            for row in map(int, rows):
-                view = draw(row) if draw else None
-                if kept is None:
-                    photo = as_tensor(reader.image(row))
-                    photos.append(view.of_photo(photo) if view else photo)
-                wanted, sure = self.targets(reader, row, view)
-                targets.append(wanted)
-                known.append(sure)
-            return photos, targets, known
-
-        for rows, (photos, targets, known) in zip(plan, map_ahead(make, plan, THREADS, AHEAD), strict=True):
-            yield Batch(
-                ids=reader.ids(rows),
-                photos=self._as_input(photos) if kept is None else None,
-                features=None if kept is None else self._gather(kept, rows),
-                targets=torch.from_numpy(np.stack(targets)).to(self.device, torch.float32),
-                known=torch.from_numpy(np.stack(known)).to(self.device),
-            )
-
-    def _as_input(self, photos: list[Tensor]) -> Tensor:
-        """Photos as the model takes them: (B, 3, H, W) in [0, 1]."""
-        stacked = torch.stack(photos).to(self.device, memory_format=torch.channels_last)
-        return stacked.to(torch.float32) / 255
-
-    def _gather(self, kept: list[Features], rows: NDArray[np.int64]) -> Features:
-        """Kept features of some rows, as one batch."""
-        levels = zip(*(kept[row] for row in rows), strict=True)
-        return tuple(
-            torch.stack(level).to(self.device, torch.float32, memory_format=torch.channels_last) for level in levels
-        )
+    def apart(self) -> AbstractContextManager[Any]:
+        """While it is open, gradients stay with this rank: for all parts of a batch but the last."""
+        network = self._network
+        return network.no_sync() if isinstance(network, DistributedDataParallel) else nullcontext()
 
     @torch.inference_mode()
-    def _encode_all(self, reader: ShardReader, alive: Callable[[int], None]) -> list[Features] | None:
+    def _encode_all(self, reader: ShardReader, alive: Callable[[int], None]) -> KeptFeatures | None:
         """The frozen encoder's outputs for all samples, by row; None if they are too many to keep."""
-        plan = plan_batches(reader.bins, self.batch)
-        found: list[Features] = [()] * len(reader)
-        for rows, batch in zip(plan, self._batches(reader, plan), strict=True):
+        plan, kept = plan_batches(reader.bins, self.batch), KeptFeatures(len(reader))
+        for rows, batch in zip(plan, self.reader.read(reader, plan), strict=True):
             alive(len(batch))
-            assert batch.photos is not None
-            features = tuple(level.cpu() for level in self.shrink(self.model.encode(batch.photos)))
-            if sum(level[0].nbytes for level in features) * len(reader) > CACHE_LIMIT:
+            with self.arithmetic():
+                features = self.shrink(self.model.encode(batch.photos))
+            if rows is plan[0] and not KeptFeatures.fit(features, len(reader)):
                 return None
-            for row, *levels in zip(rows, *features, strict=True):
-                found[row] = tuple(levels)
-        return found
+            kept.put(rows, tuple(level.float() if level.dtype == torch.bfloat16 else level for level in features))
+        return kept

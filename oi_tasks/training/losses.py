@@ -3,12 +3,15 @@
 from collections.abc import Callable
 
 import torch
+from timm.loss import AsymmetricLossMultiLabel
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from torchvision.ops import sigmoid_focal_loss
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 ALPHA, GAMMA = 0.25, 2.0  # of the focal loss, as in its paper
+FOCUS_PRESENT, FOCUS_ABSENT, MARGIN = 1.0, 4.0, 0.05  # of the asymmetric loss: exponents, and a shift of probability
+_ASYMMETRIC = AsymmetricLossMultiLabel(FOCUS_ABSENT, FOCUS_PRESENT, MARGIN, reduction="none")
 
 
 def bce(logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
@@ -19,6 +22,14 @@ def bce(logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
 def focal(logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
     """Mean focal loss over what is known (Lin et al. 2017, arXiv:1708.02002). Logits and targets (B, C)."""
     return _known_mean(sigmoid_focal_loss(logits, targets, alpha=ALPHA, gamma=GAMMA, reduction="none"), known)
+
+
+def asymmetric(logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
+    """Mean asymmetric loss over what is known (Ridnik et al. 2021, arXiv:2009.14119). Logits and targets (B, C).
+
+    Absent classes are focused on more strongly than present ones, and easy absent ones not at all.
+    """
+    return _known_mean(_ASYMMETRIC(logits, targets), known)
 
 
 def softmax(logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
@@ -50,4 +61,4 @@ def _known_mean(values: Tensor, known: Tensor) -> Tensor:
     return (values * weights).sum() / weights.sum().clamp(min=1)
 
 
-LOSSES: dict[str, Loss] = {"bce": bce, "focal": focal, "softmax": softmax}
+LOSSES: dict[str, Loss] = {"bce": bce, "focal": focal, "asymmetric": asymmetric, "softmax": softmax}

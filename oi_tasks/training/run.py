@@ -4,9 +4,12 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from oi_tasks.jobs.base import code_version
 from oi_tasks.models.saved import ModelMeta, save_model
 from oi_tasks.training.learner import Learner, Scores
 from oi_tasks.training.loop import fit
+from oi_tasks.training.pictures import curves
+from oi_tasks.training.ranks import leave, rank
 from oi_tasks.training.schedules import Stage
 
 if TYPE_CHECKING:
@@ -24,12 +27,18 @@ def train_and_register(
 ) -> dict[str, Any]:
     """Train, tracked by MLflow; write the model and `curves.json` below `io.out`; register a version of `registered`.
 
-    Returns `mlflow_run`, `model_version` and `metrics` (on the tune photos).
+    Returns `mlflow_run`, `model_version` and `metrics` (on the tune photos). A rank other than 0 trains with the
+    others, and ends the process with status 0: one of them registers and publishes.
     """
-    tags = {"dataset": learner.train.dataset.id, "job_key": io.key}
+    if rank() > 0:
+        fit(io, learner, stages, seed, None)
+        leave()
+        raise SystemExit(0)
+    tags = {"dataset": learner.train.dataset.id, "job_key": io.key, "code": code_version(), **_origin(io, learner)}
     with io.tracking.run(io.job.name, f"{registered} {io.key[:8]}", tags, params) as run:
         io.log(f"{io.job.name}: {len(learner.train)} photos to train on, {len(learner.tune)} to tune; {run.url}")
         history = fit(io, learner, stages, seed, run)
+        leave()
         learner.mode(learning=False)
         scores = learner.scores()
         save_model(io.out, learner.model, describe(scores))
@@ -40,5 +49,13 @@ def train_and_register(
         version = run.register(registered, io.out, summary=summary, tags=tags)
         (io.out / "curves.json").write_text(json.dumps(history, indent=1))
         run.artifact(io.out / "curves.json")
+        run.artifact(curves(history, io.scratch / "curves.png"))
     io.log(f"{io.job.name}: {registered} version {version}: {summary}")
     return {"mlflow_run": run.id, "model_version": version, "metrics": scores.metrics}
+
+
+def _origin(io: "JobIO", learner: Learner) -> dict[str, str]:
+    """The snapshot that a dataset was made from, by the manifests in between."""
+    validated = learner.train.dataset.manifest.fields.get("validated")
+    snapshot = io.input("validate", validated).manifest.fields.get("snapshot") if validated else None
+    return {"snapshot": snapshot} if snapshot else {}

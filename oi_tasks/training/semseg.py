@@ -38,6 +38,8 @@ class ClusterPhotos:
 class SemsegLearner(Learner):
     """Learns where the classes of a cluster are, from boxes drawn at the model's stride."""
 
+    judged_by = "mean_iou"
+
     def __init__(
         self,
         model: Semseg,

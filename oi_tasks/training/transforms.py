@@ -1,4 +1,4 @@
-"""Augmentation: a slight crop and a mirror image, the same for a photo and its boxes."""
+"""Augmentation: a crop, a mirror image, light and colour, the same for a photo and its boxes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +13,22 @@ SMALLEST = 0.7  # share of a photo's area that a crop keeps at least
 
 
 @dataclass(frozen=True)
+class Strength:
+    """How much views change a photo."""
+
+    smallest: float
+    """Share of a photo's area that a crop keeps at least."""
+    colour: float
+    """Brightness, contrast and saturation change by at most this share, up or down."""
+
+
+SETS = {"minor": Strength(SMALLEST, 0.0), "modest": Strength(0.5, 0.25)}
+
+
+_COLOUR = (functional.adjust_brightness, functional.adjust_contrast, functional.adjust_saturation)
+
+
+@dataclass(frozen=True)
 class View:
     """A part of a photo, in shares of its width and height, perhaps mirrored."""
 
@@ -21,13 +37,19 @@ class View:
     side: float
     """Width and height of the part: shares, so that it keeps the canvas's aspect."""
     mirrored: bool
+    colour: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    """Factors of brightness, contrast and saturation."""
 
     @classmethod
-    def draw(cls, random: np.random.Generator) -> "View":
-        """A part of 70 % to 100 % of the area, anywhere; every second one mirrored."""
-        side = float(np.sqrt(random.uniform(SMALLEST, 1.0)))
+    def draw(cls, random: np.random.Generator, strength: Strength = SETS["minor"]) -> "View":
+        """A part of the area, anywhere, of at least the smallest share; every second one mirrored."""
+        side = float(np.sqrt(random.uniform(strength.smallest, 1.0)))
         left, top = random.uniform(0.0, 1.0 - side, 2)
-        return cls(float(left), float(top), side, bool(random.random() < 0.5))
+        mirrored = bool(random.random() < 0.5)
+        if not strength.colour:
+            return cls(float(left), float(top), side, mirrored)
+        brightness, contrast, saturation = random.uniform(1 - strength.colour, 1 + strength.colour, 3)
+        return cls(float(left), float(top), side, mirrored, (float(brightness), float(contrast), float(saturation)))
 
     def of_photo(self, photo: Tensor) -> Tensor:
         """The part of a photo (3, H, W), at the size of the whole."""
@@ -42,6 +64,9 @@ class View:
             antialias=True,
         )
         seen: Tensor = functional.horizontal_flip(part) if self.mirrored else part
+        for change, factor in zip(_COLOUR, self.colour, strict=True):
+            if factor != 1.0:
+                seen = change(seen, factor)
         return seen
 
     def of_boxes(self, boxes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

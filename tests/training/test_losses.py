@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from oi_tasks.training.losses import ALPHA, GAMMA, LOSSES, bce_and_dice
+from oi_tasks.training.losses import ALPHA, FOCUS_ABSENT, FOCUS_PRESENT, GAMMA, LOSSES, MARGIN, bce_and_dice
 
 
 @pytest.fixture
@@ -64,3 +64,16 @@ def test_dice_is_its_formula_for_the_classes_of_the_batch() -> None:
 def test_nothing_known_is_no_loss(name: str) -> None:
     nothing = torch.zeros(2, 3)
     assert LOSSES[name](torch.randn(2, 3), nothing, nothing > 0) == 0
+
+
+def test_asymmetric_is_its_formula_over_what_is_known(batch) -> None:
+    """Ridnik et al. 2021: present (1 - p)^γ₊ log p, absent pₘ^γ₋ log(1 - pₘ) with pₘ = max(p - margin, 0)."""
+    logits, targets, known = batch
+    p = logits.sigmoid()
+    shifted = (p - MARGIN).clamp(min=0)
+    present = (1 - p) ** FOCUS_PRESENT * p.log()
+    absent = shifted**FOCUS_ABSENT * (1 - shifted).log()
+    expected = -torch.where(targets > 0, present, absent)[known].mean()
+    assert LOSSES["asymmetric"](logits, targets, known).item() == pytest.approx(expected.item(), rel=1e-4)
+    LOSSES["asymmetric"](logits, targets, known).backward()
+    assert (logits.grad[~known] == 0).all()
