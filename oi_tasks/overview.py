@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
+from oi_tasks.core.ledger import Entry
 from oi_tasks.errors import OiError
 from oi_tasks.io.ledger import Ledger
 from oi_tasks.io.outputs import Outputs
@@ -53,7 +54,7 @@ class Overview:
     quality: Quality | None
     pages: tuple[Page, ...]
     """Those of a run, or the newest of all runs, newest first."""
-    ledger: tuple[Mapping[str, Any], ...]
+    ledger: tuple[Entry, ...]
     """The newest entries, newest first."""
     problems: tuple[str, ...]
     """What could not be asked, in a line each."""
@@ -77,6 +78,7 @@ def look(settings: Settings, dag_id: str = "", run_id: str = "") -> Overview:
     outputs = Outputs(store, settings.cache)
     quality = ask(lambda: _quality(outputs), None)
     no_pages: tuple[Page, ...] = ()
+    no_entries: tuple[Entry, ...] = ()
     pages = ask(lambda: _pages_of(store, dag_id, run_id) if run_id else _newest_pages(outputs), no_pages)
     no_entries: tuple[Mapping[str, Any], ...] = ()
     ledger = ask(lambda: tuple(entry.plain() for entry in Ledger(store).entries()[: -RECENT - 1 : -1]), no_entries)
