@@ -64,7 +64,7 @@ class Validate(Job):
 
         parts = io.input("snapshot", self.snapshot).read_json("snapshot.json")["outputs"]
         tables, photos = io.input("tables", parts["tables"]), io.input("photos", parts["photos"])
-        names = [*(f"{name}.parquet" for name in PLAIN), *tables.names("boxes/")]
+        names = [*(f"{name}.parquet" for name in PLAIN), *tables.names("boxes/"), *tables.names("photo_list")]
         files = {name: tables.local(name) for name in names} | {"photos.parquet": photos.local("photos.parquet")}
         parameters = {"mostly": self.mostly, "max_quarantined": self.max_quarantined}
         inspection = SnapshotInspection(

@@ -17,6 +17,7 @@ from oi_tasks.quality.findings import UNREADABLE, TableJudged
 from oi_tasks.quality.rows import EXAMPLES, judge_rows, quarantined, row_rules
 from oi_tasks.quality.suites import Suite
 
+LIST = "photo_list.parquet"
 Derive = Callable[[pl.DataFrame], pl.DataFrame]
 
 
@@ -78,8 +79,9 @@ class TableInspection:
 class SnapshotInspection:
     """All tables of a snapshot, in the order in which one needs another.
 
-    `files` has a Parquet file for each table, `boxes/{0..f}.parquet` and `unreadable.parquet`; clean tables and
-    `quarantine.parquet` are written below `out`, intermediate files below `scratch`.
+    `files` has a Parquet file for each table, `boxes/{0..f}.parquet`, `unreadable.parquet` and, if the release has a
+    list of its photos, `photo_list.parquet`; clean tables and `quarantine.parquet` are written below `out`,
+    intermediate files below `scratch`.
     """
 
     def __init__(
@@ -101,7 +103,7 @@ class SnapshotInspection:
     def run(self) -> list[TableJudged]:
         """Judge everything and write what goes on."""
         edges = self._whole("edges", lambda frame: frame)
-        described = self._whole("descriptions", lambda frame: forms.with_repeated(frame, "LabelName"))
+        described = self._whole("descriptions", described_rows)
         status = self._photos()
         known = self._known(edges, described)
         self._image_labels(status, known)
@@ -126,13 +128,34 @@ class SnapshotInspection:
         return clean
 
     def _photos(self) -> pl.DataFrame | None:
-        """Judge the photos. Returns ImageID and photo (good, or why it was set apart); None if they cannot be read."""
-        good = self._whole("photos", lambda frame: forms.with_repeated(frame, "ImageID"))
+        """Judge the photos. Returns ImageID, photo (good, or why it was set apart), width and height in pixels.
+
+        None if they cannot be read.
+        """
+        listed = self._listed()
+
+        def derive(frame: pl.DataFrame) -> pl.DataFrame:
+            return forms.with_state(forms.with_repeated(frame, "ImageID"), listed)
+
+        good = self._whole("photos", derive)
         if self.tables["photos"].judged.faults:
             return None
         parts = [pl.DataFrame(schema=pl.Schema(forms.QUARANTINE)), *self._set_apart_of("photos")]
         bad = pl.concat(parts).select("ImageID", photo="reason")
-        return pl.concat([good.select("ImageID", photo=pl.lit("good")), bad]).unique("ImageID", keep="first")
+        found = good.select("ImageID", pl.lit("good").alias("photo"), "width", "height")
+        return pl.concat([found, bad], how="diagonal").unique("ImageID", keep="first")
+
+    def _listed(self) -> pl.DataFrame | None:
+        """The release's list of photos, if it has one; a line of it that could not be read lists its photo, too."""
+        listed = pl.read_parquet(self._files[LIST]).select("ImageID") if LIST in self._files else pl.DataFrame()
+        if listed.is_empty():
+            return None
+        return pl.concat([listed, self._unreadable_ids("images").select(ImageID="id")])
+
+    def _unreadable_ids(self, table: str) -> pl.DataFrame:
+        """What stands first in each line of a file that could not be read."""
+        lines = pl.read_parquet(self._files["unreadable.parquet"]).filter(pl.col("table") == table)
+        return lines.select(id=pl.col("text").str.split(",").list.first())
 
     def _known(self, edges: pl.DataFrame, described: pl.DataFrame) -> pl.Series | None:
         """All MIDs that the hierarchy or the descriptions name; None if either cannot be read."""
@@ -143,18 +166,18 @@ class SnapshotInspection:
     def _image_labels(self, status: pl.DataFrame | None, known: pl.Series | None) -> None:
         def derive(frame: pl.DataFrame) -> pl.DataFrame:
             repeated = forms.with_repeated(frame, *forms.FORMS["image_labels"])
-            return forms.with_contradicted(forms.with_photo_and_label(repeated, status, known))
+            return forms.with_contradicted(forms.with_photo_and_label(repeated, status, known)).drop("width", "height")
 
         self._whole("image_labels", derive)
 
     def _boxes(self, status: pl.DataFrame | None, known: pl.Series | None) -> None:
         """Judge the boxes one partition at a time, which bounds memory."""
         (self._out / "boxes").mkdir()
-        absent = pl.scan_parquet(self._out / "image_labels.parquet").filter(pl.col("Confidence") == 0)
+        absent = forms.verified_absent(pl.scan_parquet(self._out / "image_labels.parquet"))
 
         def derive(frame: pl.DataFrame) -> pl.DataFrame:
-            repeated = forms.with_repeated(frame, *forms.FORMS["boxes"])
-            return forms.with_denied(forms.with_photo_and_label(repeated, status, known), absent)
+            repeated = forms.with_repeated(frame, *forms.BOX)
+            return forms.with_thin(forms.with_denied(forms.with_photo_and_label(repeated, status, known), absent))
 
         for name in sorted(name for name in self._files if name.startswith("boxes/")):
             self.tables["boxes"].take(pl.read_parquet(self._files[name]), derive).write_parquet(self._out / name)
@@ -167,8 +190,12 @@ class SnapshotInspection:
         }
         labels = forms.label_table(edges, described, counts)
         if not any(table.judged.faults for table in self.tables.values()):
-            self.tables["across_tables"].feed(labels)
-        undescribed = labels.filter(pl.col("place") == "undescribed").select("LabelName", DisplayName="LabelName")
+            garbled = self._unreadable_ids("descriptions")["id"]  # told of as lines that could not be read
+            unknown = (pl.col("place") == "undescribed") & pl.col("LabelName").is_in(garbled.implode())
+            place = pl.when(unknown).then(pl.lit("used")).otherwise("place")
+            self.tables["across_tables"].feed(labels.with_columns(place=place))
+        nameless = pl.col("place").is_in(["undescribed", "nameless_root"])
+        undescribed = labels.filter(nameless).select("LabelName", DisplayName="LabelName")
         descriptions = self.tables["descriptions"].judged
         descriptions.added += undescribed.height
         descriptions.rows_out += undescribed.height
@@ -186,3 +213,8 @@ class SnapshotInspection:
 
     def _set_apart_of(self, table: str) -> list[pl.DataFrame]:
         return [pl.read_parquet(path) for path in sorted(self._quarantine.glob(f"{table}-*.parquet"))]
+
+
+def described_rows(frame: pl.DataFrame) -> pl.DataFrame:
+    """Descriptions with what is worked out for their suite."""
+    return forms.with_shared(forms.with_repeated(frame, "LabelName"))

@@ -6,6 +6,7 @@ A file is a Great Expectations suite. What it says of each expectation in `meta`
 - `rows` tells in SQL which rows break it: they are counted a second time that way, and shown as examples
 - `set_apart` true puts those rows into the quarantine, for `reason` (SQL; the code, when it is left out)
 - `shows` names more columns to show of an example
+- `consequence` true: what breaks it follows from another finding, and is no finding of its own
 """
 
 import json
@@ -31,7 +32,7 @@ BY_PARTS = ("boxes", "image_labels")
 
 MAPPED = ("expect_column_values_", "expect_column_pair_values_", "expect_multicolumn_values_")
 NOT_BY_PARTS = ("unique", "increasing", "decreasing")
-Code = Annotated[str, Field(pattern=r"^[a-z][a-z_]*$")]
+Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 class _Part(BaseModel):
@@ -49,6 +50,7 @@ class Meta(_Part):
     set_apart: bool = False
     reason: str = ""
     shows: tuple[str, ...] = ()
+    consequence: bool = False
 
     @model_validator(mode="after")
     def _complete(self) -> "Meta":

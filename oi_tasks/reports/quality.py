@@ -50,7 +50,7 @@ def sentence(quality: Mapping[str, Any]) -> str:
     return (
         f"The data may go on: {total - apart:,} of {plural(total, 'row')} keep the rules."
         f" The other {apart:,} were set apart: {share(shares['rows'])} of the annotation and"
-        f" {share(shares['photos'])} of the photos, where {share(limit)} is the limit."
+        f" {share(shares['photos'])} of the photos{f', where {share(limit)} is the limit' if limit < 1 else ''}."
     )
 
 

@@ -21,7 +21,7 @@ def spoiled(boxes: pl.DataFrame) -> pl.DataFrame:
     """Some faults in different parts, with what is worked out beside them."""
     boxes = change(change(change(boxes, 1, XMin=0.5), 9, XMin=0.6), 12, XMax=None)
     boxes = change(change(boxes, 15, YMax=1.5), 4, IsInside=3)
-    return boxes.with_columns(repeated=False, photo=pl.lit("good"), label_known=True, denied=False)
+    return boxes.with_columns(repeated=False, photo=pl.lit("good"), label_known=True, denied=False, thin=False)
 
 
 def outcomes(parts: list[pl.DataFrame]) -> list[Any]:
@@ -101,7 +101,8 @@ def test_a_check_that_raises_is_critical(frames: Frames, judge: Judge, tmp_path:
     ]
     assert "Nowhere" in quality["findings"][0]["examples"][0]["error"]
     assert quality["verdict"] == "fail"
-    assert next(one["status"] for one in quality["expectations"] if one["code"] == "box_incomplete") == "raised"
+    boxes = [one for one in quality["expectations"] if one["suite"] == "boxes"]
+    assert (boxes[0]["code"], boxes[0]["status"]) == ("image_id_form", "raised")
 
 
 def test_a_run_that_raises_is_critical(frames: Frames, judge: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
