@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -57,12 +57,23 @@ class SuiteRun:
         if self.suite.by_parts and sum(part.height for part in self._waiting) >= ROWS:
             self._run_waiting()
 
+    def tallies(self) -> list[Tally]:
+        """What was said of each expectation on all that was fed, in the suite's order."""
+        if self._waiting and (any(part.height for part in self._waiting) or not self._ran):
+            self._run_waiting()
+        return self._tallies
+
+    def merge(self, tallies: Sequence[Tally]) -> None:
+        """Take in what another run of the suite was told of other rows of the table."""
+        for own, other in zip(self._tallies, tallies, strict=True):
+            own.merge(other)
+        self._ran = self._ran or any(tally.results or tally.error for tally in tallies)
+
     def outcomes(self) -> list[Outcome]:
         """How each expectation came out on all that was fed, in the suite's order; skipped if nothing was."""
         if not self._waiting and not self._ran:
             return [Outcome(self.suite.name, tally.expectation, "skipped") for tally in self._tallies]
-        if self._waiting and (any(part.height for part in self._waiting) or not self._ran):
-            self._run_waiting()
+        self.tallies()
         return [tally.outcome(self.suite.name, self._parameters) for tally in self._tallies]
 
     def _run_waiting(self) -> None:

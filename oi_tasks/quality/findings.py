@@ -88,6 +88,14 @@ class TableJudged:
     rows_out: int = 0
     added: int = 0
 
+    def add(self, other: "TableJudged") -> None:
+        """Take in what was found in other rows of the table."""
+        self.tally.merge(other.tally)
+        self.faults += other.faults
+        self.rows_in += other.rows_in
+        self.rows_out += other.rows_out
+        self.added += other.added
+
 
 def find(tables: Sequence[TableJudged]) -> list[Finding]:
     """The findings of all tables, worst first; findings with one code in several tables are one."""

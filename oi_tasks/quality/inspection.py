@@ -5,75 +5,19 @@ rows in and added equal rows out and set apart, which is checked.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 
-from oi_tasks.errors import OiError
 from oi_tasks.quality import forms
-from oi_tasks.quality.engine import Engine, SuiteRun
+from oi_tasks.quality.engine import Engine
 from oi_tasks.quality.findings import UNREADABLE, TableJudged
-from oi_tasks.quality.rows import EXAMPLES, judge_rows, quarantined, row_rules
+from oi_tasks.quality.partitions import Partitions, judge_side_by_side
+from oi_tasks.quality.rows import EXAMPLES
 from oi_tasks.quality.suites import Suite
+from oi_tasks.quality.table import Derive, TableInspection
 
 LIST = "photo_list.parquet"
-Derive = Callable[[pl.DataFrame], pl.DataFrame]
-
-
-class TableInspection:
-    """One table on its way through its suite, its row rules and its form."""
-
-    def __init__(self, suite: Suite, run: SuiteRun, quarantine: Path) -> None:
-        self.judged = TableJudged(suite.name)
-        self._rules, self._run, self._quarantine = row_rules(suite), run, quarantine
-        self._parts = 0
-
-    def take(self, frame: pl.DataFrame, derive: Derive) -> pl.DataFrame:
-        """Judge a part of the table. Returns the rows that go on, in the table's own columns."""
-        table, judged = self.judged.name, self.judged
-        form = pl.Schema(forms.FORMS[table])
-        judged.rows_in += frame.height
-        faults = forms.form_faults(table, frame)
-        frame = frame.with_row_index("row")
-        if faults:
-            judged.faults += faults
-            apart = quarantined(table, frame, pl.lit(faults[0].code))
-            judged.tally.set_all_apart(apart, faults[0].code)
-            self._set_apart(apart)
-            return pl.DataFrame(schema=form)
-        prepared = derive(forms.without_nan(frame.select(*form, "row").cast(form)))
-        self._run.feed(prepared)
-        part = judge_rows(table, prepared, self._rules)
-        judged.tally.add(part)
-        judged.rows_out += part.clean.height
-        self._set_apart(part.quarantine)
-        return part.clean.select(form.names())
-
-    def feed(self, frame: pl.DataFrame) -> None:
-        """Judge a table that was put together for its suite alone: nothing of it goes on, or is set apart."""
-        self._run.feed(frame)
-        self.judged.tally.add(judge_rows(self.judged.name, frame, self._rules))
-
-    def finish(self) -> TableJudged:
-        """All that was found. Raises OiError if a row was lost."""
-        judged = self.judged
-        judged.outcomes = [
-            replace(outcome, status="raised", error=judged.tally.errors[place])
-            if place in judged.tally.errors and outcome.status != "raised"
-            else outcome
-            for place, outcome in enumerate(self._run.outcomes())
-        ]
-        apart = judged.tally.reasons.total()
-        if judged.rows_in + judged.added != judged.rows_out + apart:
-            lost = f"{judged.rows_in} rows in and {judged.added} added are not {judged.rows_out} out and {apart} apart"
-            raise OiError(f"{judged.name}: {lost}", code="rows_lost")
-        return judged
-
-    def _set_apart(self, rows: pl.DataFrame) -> None:
-        if rows.height:
-            rows.write_parquet(self._quarantine / f"{self.judged.name}-{self._parts:05d}.parquet")
-            self._parts += 1
 
 
 class SnapshotInspection:
@@ -93,8 +37,10 @@ class SnapshotInspection:
         scratch: Path,
         log: Callable[[str], None],
     ) -> None:
-        self._files, self._out, self._quarantine = files, out, scratch / "quarantine"
+        self._files, self._out, self._scratch, self._quarantine = files, out, scratch, scratch / "quarantine"
+        self._suites, self._parameters = suites, engine.parameters
         self._log = log
+        self.workers: int | None = None  # processes for the boxes; None: as many as are worth it
         self._quarantine.mkdir()
         self.tables = {
             name: TableInspection(suite, engine.suite_run(suite), self._quarantine) for name, suite in suites.items()
@@ -171,16 +117,27 @@ class SnapshotInspection:
         self._whole("image_labels", derive)
 
     def _boxes(self, status: pl.DataFrame | None, known: pl.Series | None) -> None:
-        """Judge the boxes one partition at a time, which bounds memory."""
+        """Judge the boxes, which are many: their partitions side by side."""
         (self._out / "boxes").mkdir()
-        absent = forms.verified_absent(pl.scan_parquet(self._out / "image_labels.parquet"))
+        partitions = Partitions(
+            number=0,
+            suite=self._suites["boxes"],
+            parameters=self._parameters,
+            files={name: self._files[name] for name in sorted(self._files) if name.startswith("boxes/")},
+            status=self._kept("status", status),
+            known=self._kept("known", None if known is None else known.to_frame("LabelName")),
+            image_labels=self._out / "image_labels.parquet",
+            out=self._out,
+            quarantine=self._quarantine,
+        )
+        for judged, tallies in judge_side_by_side(partitions, self.workers):
+            self.tables["boxes"].take_part(judged, tallies)
 
-        def derive(frame: pl.DataFrame) -> pl.DataFrame:
-            repeated = forms.with_repeated(frame, *forms.BOX)
-            return forms.with_thin(forms.with_denied(forms.with_photo_and_label(repeated, status, known), absent))
-
-        for name in sorted(name for name in self._files if name.startswith("boxes/")):
-            self.tables["boxes"].take(pl.read_parquet(self._files[name]), derive).write_parquet(self._out / name)
+    def _kept(self, name: str, table: pl.DataFrame | None) -> Path | None:
+        if table is None:
+            return None
+        table.write_parquet(self._scratch / f"{name}.parquet")
+        return self._scratch / f"{name}.parquet"
 
     def _across(self, edges: pl.DataFrame, described: pl.DataFrame) -> None:
         """Judge labels across the tables, if all can be read; what has no description is named by its MID."""

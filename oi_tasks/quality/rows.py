@@ -157,6 +157,15 @@ class RowTally:
         _extend(self.examples, judged.examples)
         _extend(self.apart, judged.apart)
 
+    def merge(self, other: "RowTally") -> None:
+        """Take in what was counted in other parts of the table."""
+        self.broken.update(other.broken)
+        self.by_code.update(other.by_code)
+        self.reasons.update(other.reasons)
+        self.errors.update(other.errors)
+        _extend(self.examples, other.examples)
+        _extend(self.apart, other.apart)
+
     def set_all_apart(self, rows: pl.DataFrame, reason: str) -> None:
         """Take in a part that could not be judged at all; `rows` are in the form of the quarantine."""
         self.reasons[reason] += rows.height
