@@ -13,7 +13,7 @@ from great_expectations.data_context.types.base import DataContextConfig, InMemo
 from oi_tasks.errors import BadInput
 from oi_tasks.quality import expectations  # noqa: F401  the types of our own expectations become known
 from oi_tasks.quality.outcomes import Outcome, Tally
-from oi_tasks.quality.suites import Suite
+from oi_tasks.quality.suites import PARAMETERS, Suite
 
 ROWS = 1_000_000
 """Rows judged at once: a suite's run has a fixed cost of about 0.2 s, and a million rows of boxes take about 0.4 GB."""
@@ -25,7 +25,7 @@ class Engine:
     """One context of Great Expectations, with nothing written anywhere and no progress bars."""
 
     def __init__(self, parameters: Mapping[str, float]) -> None:
-        self.parameters = dict(parameters)
+        self.parameters = {**PARAMETERS, **parameters}
         with quiet():
             nothing_written = InMemoryStoreBackendDefaults(init_temp_docs_sites=False)
             config = DataContextConfig(store_backend_defaults=nothing_written)
@@ -46,7 +46,7 @@ class SuiteRun:
     """A suite that is fed with a table, part by part, and then asked how it came out."""
 
     def __init__(self, suite: Suite, definition: Any, parameters: dict[str, float]) -> None:
-        self.suite, self._definition, self._parameters = suite, definition, parameters
+        self.suite, self._definition, self.parameters = suite, definition, parameters
         self._tallies = [Tally(expectation) for expectation in suite.expectations]
         self._waiting: list[pl.DataFrame] = []
         self._ran = False
@@ -74,7 +74,7 @@ class SuiteRun:
         if not self._waiting and not self._ran:
             return [Outcome(self.suite.name, tally.expectation, "skipped") for tally in self._tallies]
         self.tallies()
-        return [tally.outcome(self.suite.name, self._parameters) for tally in self._tallies]
+        return [tally.outcome(self.suite.name, self.parameters) for tally in self._tallies]
 
     def _run_waiting(self) -> None:
         table, self._waiting, self._ran = pl.concat(self._waiting), [], True
@@ -88,7 +88,7 @@ class SuiteRun:
             with quiet():
                 said = self._definition.run(
                     batch_parameters={"dataframe": part.to_pandas()},
-                    expectation_parameters=self._parameters,
+                    expectation_parameters=self.parameters,
                     result_format=SUMMARY,
                 )
         except Exception as error:  # whatever it is, the table was not judged, and that is the finding

@@ -28,6 +28,17 @@ LABELS: Form = {
     "image_labels": pl.Int64(),
     "annotation": pl.Int64(),
 }
+DRIFT: Form = {
+    "measure": pl.String(),
+    "subject": pl.String(),
+    "LabelName": pl.String(),
+    "before": pl.Int64(),
+    "now": pl.Int64(),
+    "change": pl.Float64(),
+    "psi": pl.Float64(),
+    "growth": pl.Float64(),
+    "vanished": pl.Boolean(),
+}
 FORMS: dict[str, Form] = {
     "photos": {name: kind() for name, kind in PHOTO_SCHEMA.items()},
     "image_labels": IMAGE_LABELS,
@@ -61,7 +72,8 @@ QUARANTINE: Form = {
 
 def judged_form(table: str) -> Form:
     """The columns that the suite of a table can speak of."""
-    return LABELS if table == "across_tables" else {**FORMS[table], **ADDED[table]}
+    alone = {"across_tables": LABELS, "drift": DRIFT}
+    return alone[table] if table in alone else {**FORMS[table], **ADDED[table]}
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from oi_tasks.quality import forms
+from oi_tasks.quality.drift import Facts, drift_table, facts_of
 from oi_tasks.quality.engine import Engine
 from oi_tasks.quality.findings import UNREADABLE, TableJudged
 from oi_tasks.quality.partitions import Partitions, judge_side_by_side
@@ -40,6 +41,9 @@ class SnapshotInspection:
         self._files, self._out, self._scratch, self._quarantine = files, out, scratch, scratch / "quarantine"
         self._suites, self._parameters = suites, engine.parameters
         self._log = log
+        self.before: Facts | None = None  # of the last accepted snapshot
+        self.facts: Facts | None = None  # of this one, when it has been judged; None if it cannot be read
+        self.least = 0  # rows from which on a label's growth is judged
         self.workers: int | None = None  # processes for the boxes; None: as many as are worth it
         self._quarantine.mkdir()
         self.tables = {
@@ -55,6 +59,7 @@ class SnapshotInspection:
         self._image_labels(status, known)
         self._boxes(status, known)
         self._across(edges, described)
+        self._drift()
         unreadable = self._unreadable()
         pl.scan_parquet(self._quarantine / "*.parquet").sink_parquet(self._out / "quarantine.parquet")
         return [*(self._finish(table) for table in self.tables.values()), unreadable]
@@ -157,6 +162,14 @@ class SnapshotInspection:
         descriptions.added += undescribed.height
         descriptions.rows_out += undescribed.height
         pl.concat([described, undescribed]).write_parquet(self._out / "descriptions.parquet")
+
+    def _drift(self) -> None:
+        """Judge what has changed since the last accepted snapshot, if there is one and all tables can be read."""
+        if any(table.judged.faults for table in self.tables.values()):
+            return
+        self.facts = facts_of(self._out)
+        if self.before is not None:
+            self.tables["drift"].feed(drift_table(self.facts, self.before, self.least))
 
     def _unreadable(self) -> TableJudged:
         """Set apart the lines that could not be read: `table` is the file's, `row` its line."""

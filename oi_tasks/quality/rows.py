@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from oi_tasks.quality.forms import QUARANTINE
-from oi_tasks.quality.suites import Suite
+from oi_tasks.quality.suites import Suite, with_parameters
 
 EXAMPLES = 20
 IDS = ("ImageID", "LabelName")
@@ -31,13 +31,13 @@ class RowRule:
     told: bool = True
 
 
-def row_rules(suite: Suite) -> list[RowRule]:
+def row_rules(suite: Suite, parameters: Mapping[str, float]) -> list[RowRule]:
     """The rules of a suite: one for each expectation that tells its rows in SQL."""
     return [
         RowRule(
             place,
             meta.code,
-            pl.sql_expr(meta.rows),
+            pl.sql_expr(with_parameters(meta.rows, parameters)),
             meta.set_apart,
             pl.sql_expr(meta.reason) if meta.reason else pl.lit(meta.code),
             meta.shows,

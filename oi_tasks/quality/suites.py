@@ -11,7 +11,8 @@ A file is a Great Expectations suite. What it says of each expectation in `meta`
 
 import json
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,8 +26,9 @@ from oi_tasks.quality.forms import FORMS, judged_form
 
 Severity = Literal["critical", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info")
-SUITES = (*FORMS, "across_tables")
-PARAMETERS = ("mostly", "max_quarantined")
+SUITES = (*FORMS, "across_tables", "drift")
+PARAMETERS = {"mostly": 0.999, "max_quarantined": 0.001, "drift_rows": 0.5, "drift_psi": 0.2, "drift_growth": 2.0}
+"""What an expectation can leave to the profile, as `{"$PARAMETER": "mostly"}`, in its `rows` as `$mostly`."""
 BY_PARTS = ("boxes", "image_labels")
 """Tables that are judged in parts: their results are put together exactly, which only counts of rows allow."""
 
@@ -144,10 +146,15 @@ def _faults(suite: Suite, expectation: Expectation) -> Iterator[str]:
     for field, kind in (("rows", pl.Boolean()), ("reason", pl.String())):
         text = getattr(meta, field)
         try:
-            if text and empty.select(pl.sql_expr(text).alias(field)).schema[field] != kind:
+            if text and empty.select(pl.sql_expr(with_parameters(text, PARAMETERS)).alias(field)).schema[field] != kind:
                 yield f"{field}: {text!r} gives no {'yes or no' if field == 'rows' else 'text'}"
         except pl.exceptions.PolarsError as error:
             yield f"{field}: {text!r} cannot be used: {str(error).splitlines()[0]}"
+
+
+def with_parameters(text: str, parameters: Mapping[str, float]) -> str:
+    """SQL with the numbers that stand for `$mostly` and the like; a name that is none stays, and is no SQL."""
+    return re.sub(r"\$([a-z_]+)", lambda name: str(parameters.get(name[1], name[0])), text)
 
 
 def _parameters(value: Any) -> Iterator[str]:

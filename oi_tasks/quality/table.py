@@ -23,7 +23,7 @@ class TableInspection:
     def __init__(self, suite: Suite, run: SuiteRun, quarantine: Path, number: int = 0) -> None:
         """`number` tells inspections of the same table apart, where several share its partitions."""
         self.judged = TableJudged(suite.name)
-        self._rules, self._run, self._quarantine = row_rules(suite), run, quarantine
+        self._rules, self._run, self._quarantine = row_rules(suite, run.parameters), run, quarantine
         self._number, self._parts = number, 0
 
     def take(self, frame: pl.DataFrame, derive: Derive) -> pl.DataFrame:

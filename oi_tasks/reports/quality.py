@@ -12,6 +12,7 @@ SUITES = {
     "descriptions": "Descriptions",
     "edges": "Hierarchy",
     "across_tables": "Labels across all tables",
+    "drift": "Against the last accepted snapshot",
     "unreadable": "Lines that could not be read",
 }
 TAGS = {"critical": "bad", "warning": "warn", "info": "info"}
@@ -56,6 +57,8 @@ def sentence(quality: Mapping[str, Any]) -> str:
 
 def observed(expectation: Mapping[str, Any]) -> str:
     """What an expectation saw, in words."""
+    if expectation["status"] == "skipped" and expectation["suite"] == "drift":
+        return "not compared: no snapshot was accepted before this one"
     if expectation["status"] == "skipped":
         return "not checked: the table cannot be read"
     if expectation["status"] == "raised":

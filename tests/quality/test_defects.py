@@ -19,7 +19,10 @@ def test_a_release_without_a_fault(frames: Frames, judge: Judge, tmp_path: Path)
     quality = judge(frames)
     assert found(quality) == {}
     assert (quality["verdict"], quality["quarantined_share"], quality["set_apart"]) == ("pass", 0.0, [])
-    assert {one["status"] for one in quality["expectations"]} == {"passed"}
+    assert {(one["status"], one["suite"] == "drift") for one in quality["expectations"]} == {
+        ("passed", False),
+        ("skipped", True),
+    }
     for name in ("photos", "image_labels", "descriptions", "edges"):
         assert pl.read_parquet(tmp_path / "out" / f"{name}.parquet").equals(frames[name]), name
     assert pl.read_parquet(tmp_path / "out" / "boxes" / "*.parquet").equals(frames["boxes"])
@@ -171,7 +174,11 @@ def test_a_missing_column_is_critical_and_found_alone(table: str, frames: Frames
     frames[table] = frames[table].drop(frames[table].columns[1])
     quality = judge(frames)
     assert found(quality) == {"missing_column": ("critical", 1)}
-    assert {one["suite"] for one in quality["expectations"] if one["status"] == "skipped"} == {table, "across_tables"}
+    assert {one["suite"] for one in quality["expectations"] if one["status"] == "skipped"} == {
+        table,
+        "across_tables",
+        "drift",
+    }
     assert quality["rows"][table]["set_apart"] == frames[table].height
     assert "missing_column" in {reason["code"] for reason in quality["reasons"]}
 
