@@ -57,8 +57,9 @@ def draw_release(
     """Write a release of `photos` good photos into `folder`, which must be empty or not exist yet.
 
     The same seed gives the same bytes, and photo i is the same however many follow it. `progress(1)` is called
-    after each good photo. `defects=False` leaves out what `PLANTED_DEFECTS` lists. The tables are written last:
-    a folder without them was interrupted. About 10 ms a photo on one core (600: 6.3 s).
+    after each good photo. `defects=False` leaves out what `PLANTED_DEFECTS` lists, and describes every label but the
+    root. The tables are written last: a folder without them was interrupted. About 10 ms a photo on one core (600:
+    6.3 s).
     Raises BadInput if the folder holds anything, or for fewer than `FEWEST_PHOTOS`.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -82,7 +83,8 @@ def draw_release(
         tables[IMAGE_LABELS].sort(key=lambda row: row[0])
     for name, rows in tables.items():
         _write_csv(folder / name, [list(COLUMNS[name]), *rows])
-    _write_csv(folder / DESCRIPTIONS, sorted([mid, name] for mid, name in NAMES.items() if mid != UNDESCRIBED))
+    left_out = {UNDESCRIBED} if defects else set()
+    _write_csv(folder / DESCRIPTIONS, sorted([mid, name] for mid, name in NAMES.items() if mid not in left_out))
     (folder / HIERARCHY).write_text(json.dumps(hierarchy(), indent=4), encoding="utf-8")
 
 

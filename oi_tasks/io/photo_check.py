@@ -34,8 +34,8 @@ def check_photo(data: bytes, size: int | None, md5: str | None) -> dict[str, Any
     """What a photo's bytes are: sha256, size, width, height, aspect, bin, mode, and the reason it cannot be used.
 
     `size` in bytes and `md5` (base64, as releases publish it) are what the release lists, where it does. Reasons:
-    empty, wrong_size, wrong_md5, not_an_image, too_large (pixels), animated, truncated, undecodable; None for a good
-    photo. Grey, CMYK and 16-bit photos are good: `mode` tells (L, CMYK, I;16).
+    empty, not_an_image, too_large (pixels), animated, truncated, undecodable, wrong_size, wrong_md5, the first that
+    holds; None for a good photo. Grey, CMYK and 16-bit photos are good: `mode` tells (L, CMYK, I;16).
     """
     facts: dict[str, Any] = {"sha256": sha256_of(data), "size": len(data), "reason": None}
     if not data:
@@ -50,13 +50,13 @@ def check_photo(data: bytes, size: int | None, md5: str | None) -> dict[str, Any
             photo = Image.open(io.BytesIO(data))
     except Exception as error:  # decoders raise whatever damaged data leads them to
         bomb = isinstance(error, Image.DecompressionBombError)
-        return facts | {"reason": facts["reason"] or ("too_large" if bomb else "not_an_image")}
+        return facts | {"reason": "too_large" if bomb else "not_an_image"}
     width, height = photo.size
     facts |= {"width": width, "height": height, "mode": photo.mode}
     facts |= {"aspect": aspect_of(width, height), "bin": aspect_bin(width, height)}
     if width * height > LARGEST:
         return facts | {"reason": "too_large"}
-    return facts | {"reason": facts["reason"] or _fault_of(photo)}
+    return facts | {"reason": _fault_of(photo) or facts["reason"]}
 
 
 def _fault_of(photo: Image.Image) -> str | None:

@@ -1,8 +1,11 @@
 """Refuse data that may not be trained on."""
 
+from collections import Counter
 from typing import Any, Self
 
 from oi_tasks.errors import Refused
+from oi_tasks.io.accepted import AcceptedSnapshots
+from oi_tasks.io.outputs import Output
 from oi_tasks.jobs.base import Job, JobIO, JobResult, OutputId
 from oi_tasks.profile import Profile, Share
 
@@ -28,17 +31,30 @@ class DataGate(Job):
         """The profile's limit."""
         return cls(**{"max_quarantined": profile.quality.max_quarantined, **inputs})
 
+    def still_good(self, io: JobIO, output: Output) -> bool:
+        """Whether the snapshot is known as accepted."""
+        quality = io.input("validate", self.validated).read_json("quality.json")
+        line = quality.get("line", "")
+        return not line or AcceptedSnapshots(io.store, line).holds(quality["snapshot"])
+
     def run(self, io: JobIO) -> Result:
-        """Read the judgement. Raises Refused with every reason."""
+        """Read the judgement; the next snapshot is compared with this one. Raises Refused with every reason."""
         from oi_tasks.quality.verdict import reasons_against
 
         validated = io.input("validate", self.validated)
-        reasons = reasons_against(validated.read_json("quality.json"), self.max_quarantined)
+        quality = validated.read_json("quality.json")
+        reasons = reasons_against(quality, self.max_quarantined)
         if reasons:
             raise Refused(
                 "the data may not be trained on: " + "; ".join(reason.text for reason in reasons),
                 where=f"the quality report {validated.result['report']}",
                 fix="correct the release as the report says, or change its limits in the profile's quality section",
                 code=reasons[0].code,
+            )
+        if quality.get("line") and quality.get("facts"):
+            findings = Counter(finding["severity"] for finding in quality["findings"])
+            kept = {"validated": self.validated, "facts": quality["facts"], "findings": findings}
+            AcceptedSnapshots(io.store, quality["line"]).add(
+                quality["snapshot"], {**kept, "quarantined": quality["quarantined"]}
             )
         return self.Result(verdict="pass", reasons=())

@@ -3,10 +3,11 @@
 import json
 from typing import Any, ClassVar, Self
 
+from oi_tasks.io.accepted import AcceptedSnapshots
 from oi_tasks.io.outputs import Output
 from oi_tasks.io.store import REPORTS
 from oi_tasks.jobs.base import Job, JobIO, JobResult, OutputId
-from oi_tasks.profile import Profile, Share
+from oi_tasks.profile import Drift, Profile, Share
 
 PLAIN = ("edges", "descriptions", "image_labels", "unreadable")
 
@@ -16,13 +17,16 @@ class Validate(Job):
 
     Publishes the clean tables (`boxes/{0..f}.parquet`, `image_labels.parquet`, `edges.parquet`, `descriptions.parquet`,
     `photos.parquet`), `quarantine.parquet`, `quality.json` and `quality.html`, and the page in the bucket of reports.
-    It says what it finds and stops nothing: the data gate does.
+    It says what it finds and stops nothing: the data gate does. `line` names the line of snapshots, such as a
+    profile's, of which the last accepted one is compared with this; without it nothing is compared.
     """
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     snapshot: OutputId
     mostly: Share = 0.999
     max_quarantined: Share = 0.001
+    drift: Drift = Drift()
+    line: str = ""
 
     class Result(JobResult):
         """The verdict in short; `quality.json` has all of it."""
@@ -38,13 +42,19 @@ class Validate(Job):
     def from_profile(cls, profile: Profile, **inputs: Any) -> Self:
         """The profile's thresholds."""
         quality = profile.quality
-        return cls(**{"mostly": quality.mostly, "max_quarantined": quality.max_quarantined, **inputs})
+        asked = {"mostly": quality.mostly, "max_quarantined": quality.max_quarantined, "drift": quality.drift}
+        return cls(**{**asked, "line": profile.name, **inputs})
 
     def source(self, io: JobIO) -> Any:
-        """The suites: a changed expectation is another judgement."""
+        """The suites, and the last accepted snapshot: with another one it is another judgement."""
         from oi_tasks.quality.suites import expectations_folder, fingerprints
 
-        return fingerprints(expectations_folder())
+        against = [one["snapshot"] for one in self._accepted(io)[-1:]]
+        return fingerprints(expectations_folder()) | {"against": against}
+
+    def _accepted(self, io: JobIO) -> list[dict[str, Any]]:
+        """The snapshots of the line that were accepted before this one, oldest first."""
+        return AcceptedSnapshots(io.store, self.line).before(self.snapshot) if self.line else []
 
     def still_good(self, io: JobIO, output: Output) -> bool:
         """Whether the page is still where people look for it."""
@@ -64,13 +74,17 @@ class Validate(Job):
 
         parts = io.input("snapshot", self.snapshot).read_json("snapshot.json")["outputs"]
         tables, photos = io.input("tables", parts["tables"]), io.input("photos", parts["photos"])
-        names = [*(f"{name}.parquet" for name in PLAIN), *tables.names("boxes/")]
+        names = [*(f"{name}.parquet" for name in PLAIN), *tables.names("boxes/"), *tables.names("photo_list")]
         files = {name: tables.local(name) for name in names} | {"photos.parquet": photos.local("photos.parquet")}
-        parameters = {"mostly": self.mostly, "max_quarantined": self.max_quarantined}
+        parameters = {"mostly": self.mostly, "max_quarantined": self.max_quarantined, **drift_parameters(self.drift)}
         inspection = SnapshotInspection(
             files, load_suites(expectations_folder()), Engine(parameters), io.out, io.scratch, io.log
         )
+        accepted = self._accepted(io)
+        inspection.least = self.drift.label_rows
+        inspection.before = accepted[-1]["facts"] if accepted else None
         quality = summarise(self.snapshot, parameters, inspection.run())
+        quality |= {"line": self.line, "facts": inspection.facts, "history": history(accepted)}
         (io.out / "quality.json").write_text(json.dumps(quality, indent=1))
         page = quality_page(quality)
         (io.out / "quality.html").write_text(page, encoding="utf-8")
@@ -87,3 +101,16 @@ class Validate(Job):
             rows=quality["rows"],
             report=f"{REPORTS}/{self._page}",
         )
+
+
+def drift_parameters(drift: Drift) -> dict[str, float]:
+    """The limits of drift under the names that the suite knows them by."""
+    return {"drift_rows": drift.rows, "drift_psi": drift.psi, "drift_growth": drift.label_growth}
+
+
+def history(accepted: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What the page shows of earlier snapshots, oldest first."""
+    return [
+        {name: one[name] for name in ("snapshot", "at", "quarantined", "findings")} | {"rows": one["facts"]["rows"]}
+        for one in accepted
+    ]

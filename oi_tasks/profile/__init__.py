@@ -7,7 +7,7 @@ from oi_tasks.profile.parts import Mid, Part, Share
 from oi_tasks.profile.photos import Photos, Splits
 from oi_tasks.profile.pods import Pod, Pods
 from oi_tasks.profile.profile import Profile
-from oi_tasks.profile.quality import Quality
+from oi_tasks.profile.quality import Drift, Quality
 from oi_tasks.profile.release import Drawn, PhotoChoice, ReleaseFile, ReleaseSpec
 from oi_tasks.profile.training import (
     Augment,
@@ -31,6 +31,7 @@ __all__ = [
     "Classifier",
     "Clusters",
     "Drawn",
+    "Drift",
     "Epochs",
     "Gate",
     "Mid",

@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,7 +13,7 @@ from great_expectations.data_context.types.base import DataContextConfig, InMemo
 from oi_tasks.errors import BadInput
 from oi_tasks.quality import expectations  # noqa: F401  the types of our own expectations become known
 from oi_tasks.quality.outcomes import Outcome, Tally
-from oi_tasks.quality.suites import Suite
+from oi_tasks.quality.suites import PARAMETERS, Suite
 
 ROWS = 1_000_000
 """Rows judged at once: a suite's run has a fixed cost of about 0.2 s, and a million rows of boxes take about 0.4 GB."""
@@ -25,7 +25,7 @@ class Engine:
     """One context of Great Expectations, with nothing written anywhere and no progress bars."""
 
     def __init__(self, parameters: Mapping[str, float]) -> None:
-        self.parameters = dict(parameters)
+        self.parameters = {**PARAMETERS, **parameters}
         with quiet():
             nothing_written = InMemoryStoreBackendDefaults(init_temp_docs_sites=False)
             config = DataContextConfig(store_backend_defaults=nothing_written)
@@ -46,7 +46,7 @@ class SuiteRun:
     """A suite that is fed with a table, part by part, and then asked how it came out."""
 
     def __init__(self, suite: Suite, definition: Any, parameters: dict[str, float]) -> None:
-        self.suite, self._definition, self._parameters = suite, definition, parameters
+        self.suite, self._definition, self.parameters = suite, definition, parameters
         self._tallies = [Tally(expectation) for expectation in suite.expectations]
         self._waiting: list[pl.DataFrame] = []
         self._ran = False
@@ -57,13 +57,24 @@ class SuiteRun:
         if self.suite.by_parts and sum(part.height for part in self._waiting) >= ROWS:
             self._run_waiting()
 
+    def tallies(self) -> list[Tally]:
+        """What was said of each expectation on all that was fed, in the suite's order."""
+        if self._waiting and (any(part.height for part in self._waiting) or not self._ran):
+            self._run_waiting()
+        return self._tallies
+
+    def merge(self, tallies: Sequence[Tally]) -> None:
+        """Take in what another run of the suite was told of other rows of the table."""
+        for own, other in zip(self._tallies, tallies, strict=True):
+            own.merge(other)
+        self._ran = self._ran or any(tally.results or tally.error for tally in tallies)
+
     def outcomes(self) -> list[Outcome]:
         """How each expectation came out on all that was fed, in the suite's order; skipped if nothing was."""
         if not self._waiting and not self._ran:
             return [Outcome(self.suite.name, tally.expectation, "skipped") for tally in self._tallies]
-        if self._waiting and (any(part.height for part in self._waiting) or not self._ran):
-            self._run_waiting()
-        return [tally.outcome(self.suite.name, self._parameters) for tally in self._tallies]
+        self.tallies()
+        return [tally.outcome(self.suite.name, self.parameters) for tally in self._tallies]
 
     def _run_waiting(self) -> None:
         table, self._waiting, self._ran = pl.concat(self._waiting), [], True
@@ -77,7 +88,7 @@ class SuiteRun:
             with quiet():
                 said = self._definition.run(
                     batch_parameters={"dataframe": part.to_pandas()},
-                    expectation_parameters=self._parameters,
+                    expectation_parameters=self.parameters,
                     result_format=SUMMARY,
                 )
         except Exception as error:  # whatever it is, the table was not judged, and that is the finding

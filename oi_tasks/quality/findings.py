@@ -88,6 +88,14 @@ class TableJudged:
     rows_out: int = 0
     added: int = 0
 
+    def add(self, other: "TableJudged") -> None:
+        """Take in what was found in other rows of the table."""
+        self.tally.merge(other.tally)
+        self.faults += other.faults
+        self.rows_in += other.rows_in
+        self.rows_out += other.rows_out
+        self.added += other.added
+
 
 def find(tables: Sequence[TableJudged]) -> list[Finding]:
     """The findings of all tables, worst first; findings with one code in several tables are one."""
@@ -124,7 +132,7 @@ def _of_code(table: TableJudged, outcomes: Sequence[Outcome]) -> list[Finding]:
     code = outcomes[0].expectation.meta.code
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
     rows = table.tally.by_code.get(code, 0)
-    if not failed and not rows and not any(outcome.failing for outcome in outcomes):
+    if not rows and not any(_tells_alone(table, outcome) for outcome in outcomes):
         return []
     severities: list[Severity] = [one.expectation.severity for one in failed]
     count = rows or max((_count(outcome) for outcome in outcomes), default=0)
@@ -132,6 +140,16 @@ def _of_code(table: TableJudged, outcomes: Sequence[Outcome]) -> list[Finding]:
     meta = outcomes[0].expectation.meta
     text = Text(min(severities, key=SEVERITIES.index, default="info"), meta.what, meta.why, meta.do)
     return [_finding(code, text, table.name, count, examples, held=not failed)]
+
+
+def _tells_alone(table: TableJudged, outcome: Outcome) -> bool:
+    """Whether a broken expectation is a finding without a row to tell of.
+
+    That is one without row rules, and a critical one: where all rows that broke it are told under another code, it
+    must still end the run.
+    """
+    broken = outcome.status == "failed" or bool(outcome.failing)
+    return broken and (not outcome.expectation.meta.rows or outcome.expectation.severity == "critical")
 
 
 def _count(outcome: Outcome) -> int:

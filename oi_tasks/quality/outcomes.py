@@ -52,6 +52,12 @@ class Tally:
             self.results.append(said["result"])
             self.successes.append(bool(said["success"]))
 
+    def merge(self, other: "Tally") -> None:
+        """Take in what was said on other parts of the table."""
+        self.results += other.results
+        self.successes += other.successes
+        self.error = self.error or other.error
+
     def outcome(self, suite: str, parameters: Mapping[str, float]) -> Outcome:
         """The whole. What raised on one part has raised; what was never judged has raised too."""
         if self.error or not self.results:

@@ -6,11 +6,13 @@ A file is a Great Expectations suite. What it says of each expectation in `meta`
 - `rows` tells in SQL which rows break it: they are counted a second time that way, and shown as examples
 - `set_apart` true puts those rows into the quarantine, for `reason` (SQL; the code, when it is left out)
 - `shows` names more columns to show of an example
+- `consequence` true: what breaks it follows from another finding, and is no finding of its own
 """
 
 import json
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -24,14 +26,15 @@ from oi_tasks.quality.forms import FORMS, judged_form
 
 Severity = Literal["critical", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info")
-SUITES = (*FORMS, "across_tables")
-PARAMETERS = ("mostly", "max_quarantined")
+SUITES = (*FORMS, "across_tables", "drift")
+PARAMETERS = {"mostly": 0.999, "max_quarantined": 0.001, "drift_rows": 0.5, "drift_psi": 0.2, "drift_growth": 2.0}
+"""What an expectation can leave to the profile, as `{"$PARAMETER": "mostly"}`, in its `rows` as `$mostly`."""
 BY_PARTS = ("boxes", "image_labels")
 """Tables that are judged in parts: their results are put together exactly, which only counts of rows allow."""
 
 MAPPED = ("expect_column_values_", "expect_column_pair_values_", "expect_multicolumn_values_")
 NOT_BY_PARTS = ("unique", "increasing", "decreasing")
-Code = Annotated[str, Field(pattern=r"^[a-z][a-z_]*$")]
+Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 class _Part(BaseModel):
@@ -49,6 +52,7 @@ class Meta(_Part):
     set_apart: bool = False
     reason: str = ""
     shows: tuple[str, ...] = ()
+    consequence: bool = False
 
     @model_validator(mode="after")
     def _complete(self) -> "Meta":
@@ -142,10 +146,15 @@ def _faults(suite: Suite, expectation: Expectation) -> Iterator[str]:
     for field, kind in (("rows", pl.Boolean()), ("reason", pl.String())):
         text = getattr(meta, field)
         try:
-            if text and empty.select(pl.sql_expr(text).alias(field)).schema[field] != kind:
+            if text and empty.select(pl.sql_expr(with_parameters(text, PARAMETERS)).alias(field)).schema[field] != kind:
                 yield f"{field}: {text!r} gives no {'yes or no' if field == 'rows' else 'text'}"
         except pl.exceptions.PolarsError as error:
             yield f"{field}: {text!r} cannot be used: {str(error).splitlines()[0]}"
+
+
+def with_parameters(text: str, parameters: Mapping[str, float]) -> str:
+    """SQL with the numbers that stand for `$mostly` and the like; a name that is none stays, and is no SQL."""
+    return re.sub(r"\$([a-z_]+)", lambda name: str(parameters.get(name[1], name[0])), text)
 
 
 def _parameters(value: Any) -> Iterator[str]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from oi_tasks.quality.findings import TableJudged, find
 from oi_tasks.quality.outcomes import Outcome
+from oi_tasks.quality.suites import PARAMETERS
 from oi_tasks.quality.verdict import reasons_against
 
 PHOTOS = "photos"
@@ -33,7 +34,7 @@ def summarise(snapshot: str, parameters: Mapping[str, float], tables: Sequence[T
     }
     quality: dict[str, Any] = {
         "snapshot": snapshot,
-        "parameters": dict(parameters),
+        "parameters": {**PARAMETERS, **parameters},
         "rows": rows,
         "quarantined_share": max(shares.values()),
         "quarantined": shares,

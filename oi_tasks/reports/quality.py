@@ -12,6 +12,7 @@ SUITES = {
     "descriptions": "Descriptions",
     "edges": "Hierarchy",
     "across_tables": "Labels across all tables",
+    "drift": "Against the last accepted snapshot",
     "unreadable": "Lines that could not be read",
 }
 TAGS = {"critical": "bad", "warning": "warn", "info": "info"}
@@ -50,12 +51,14 @@ def sentence(quality: Mapping[str, Any]) -> str:
     return (
         f"The data may go on: {total - apart:,} of {plural(total, 'row')} keep the rules."
         f" The other {apart:,} were set apart: {share(shares['rows'])} of the annotation and"
-        f" {share(shares['photos'])} of the photos, where {share(limit)} is the limit."
+        f" {share(shares['photos'])} of the photos{f', where {share(limit)} is the limit' if limit < 1 else ''}."
     )
 
 
 def observed(expectation: Mapping[str, Any]) -> str:
     """What an expectation saw, in words."""
+    if expectation["status"] == "skipped" and expectation["suite"] == "drift":
+        return "not compared: no snapshot was accepted before this one"
     if expectation["status"] == "skipped":
         return "not checked: the table cannot be read"
     if expectation["status"] == "raised":

@@ -129,5 +129,5 @@ def test_files_that_are_no_suites_are_refused(folder: Path) -> None:
 def test_what_great_expectations_does_not_know_is_refused(folder: Path, change: dict[str, Any]) -> None:
     write(folder, "boxes", change)
     suite: Suite = load_suites(folder)["boxes"]
-    with pytest.raises(BadInput, match=r"Great Expectations cannot use .*expectation 1: box_incomplete"):
+    with pytest.raises(BadInput, match=r"Great Expectations cannot use .*expectation 1: image_id_form"):
         Engine({"mostly": 0.9, "max_quarantined": 0.1}).suite_run(suite)

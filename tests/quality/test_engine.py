@@ -10,9 +10,11 @@ import pytest
 
 from oi_tasks.quality import engine, forms
 from oi_tasks.quality.engine import Engine
+from oi_tasks.quality.inspection import SnapshotInspection
 from oi_tasks.quality.outcomes import holds
 from oi_tasks.quality.suites import expectations_folder, load_suites
-from tests.quality.conftest import Frames, Judge, change
+from oi_tasks.quality.summary import summarise
+from tests.quality.conftest import Frames, Judge, change, written
 
 PARAMETERS = {"mostly": 0.9, "max_quarantined": 0.1}
 
@@ -21,7 +23,7 @@ def spoiled(boxes: pl.DataFrame) -> pl.DataFrame:
     """Some faults in different parts, with what is worked out beside them."""
     boxes = change(change(change(boxes, 1, XMin=0.5), 9, XMin=0.6), 12, XMax=None)
     boxes = change(change(boxes, 15, YMax=1.5), 4, IsInside=3)
-    return boxes.with_columns(repeated=False, photo=pl.lit("good"), label_known=True, denied=False)
+    return boxes.with_columns(repeated=False, photo=pl.lit("good"), label_known=True, denied=False, thin=False)
 
 
 def outcomes(parts: list[pl.DataFrame]) -> list[Any]:
@@ -101,7 +103,8 @@ def test_a_check_that_raises_is_critical(frames: Frames, judge: Judge, tmp_path:
     ]
     assert "Nowhere" in quality["findings"][0]["examples"][0]["error"]
     assert quality["verdict"] == "fail"
-    assert next(one["status"] for one in quality["expectations"] if one["code"] == "box_incomplete") == "raised"
+    boxes = [one for one in quality["expectations"] if one["suite"] == "boxes"]
+    assert (boxes[0]["code"], boxes[0]["status"]) == ("image_id_form", "raised")
 
 
 def test_a_run_that_raises_is_critical(frames: Frames, judge: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,3 +135,50 @@ def test_nothing_is_written_and_nothing_is_said(frames: Frames, capfd: pytest.Ca
     outcomes([spoiled(frames["boxes"])])
     said = capfd.readouterr()
     assert (said.out, said.err) == ("", "")
+
+
+@pytest.mark.slow
+def test_processes_side_by_side_say_what_one_says(frames: Frames, tmp_path: Path) -> None:
+    """The partitions in three processes, and the whole table in one: the same judgement, the same files."""
+    boxes = pl.concat([frames["boxes"].with_columns(XMin=pl.lit(0.1 - place / 200)) for place in range(30)])
+    boxes = change(change(boxes, 1, XMin=0.5), 400, YMin=None)
+    frames["boxes"] = pl.concat([boxes, boxes.head(1)])
+
+    def judged(name: str, partitioned: Frames, workers: int, parts: dict[str, Path]) -> tuple[Any, pl.DataFrame]:
+        (tmp_path / name / "out").mkdir(parents=True)
+        inspection = SnapshotInspection(
+            parts or written(partitioned, tmp_path / name / "in"),
+            load_suites(expectations_folder()),
+            Engine(PARAMETERS),
+            tmp_path / name / "out",
+            tmp_path / name,
+            lambda _: None,
+        )
+        inspection.workers = workers
+        said = summarise("0" * 20, PARAMETERS, inspection.run())
+        apart = pl.read_parquet(tmp_path / name / "out" / "quarantine.parquet")
+        clean = pl.read_parquet(tmp_path / name / "out" / "boxes" / "*.parquet")
+        said["clean"] = clean.sort(clean.columns).rows()
+        return said, apart.select("table", "ImageID", "LabelName", "reason").sort(pl.all())
+
+    side_by_side, apart = judged("three", frames, 3, {})
+    one, apart_of_one = judged("one", frames, 1, {})
+    assert side_by_side == one
+    assert apart.equals(apart_of_one)
+    parts = written(frames, tmp_path / "whole")
+    frames["boxes"].write_parquet(parts["boxes/0.parquet"])
+    whole, apart_of_whole = judged(
+        "all", frames, 1, {name: path for name, path in parts.items() if "boxes/" not in name or name[-9] == "0"}
+    )
+    assert apart.equals(apart_of_whole)
+    for said in (one, whole):  # which rows are shown, and their place, goes by the order of reading
+        for finding in said["findings"]:
+            finding.pop("examples")
+        said.pop("set_apart")
+    assert whole == one
+    assert {finding["code"] for finding in whole["findings"]} == {
+        "box_without_width",
+        "box_incomplete",
+        "box_outside",
+        "row_repeated",
+    }

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from oi_tasks.errors import OiError
-from oi_tasks.quality import inspection
+from oi_tasks.quality import table
 from oi_tasks.quality.rows import RowRule, RowTally, judge_rows
 from tests.quality.conftest import Frames, Judge, change
 
@@ -75,6 +75,6 @@ def test_a_lost_row_ends_the_job(frames: Frames, judge: Judge, monkeypatch: pyte
             else type(judged)(**(vars(judged) | {"quarantine": judged.quarantine.clear()}))
         )
 
-    monkeypatch.setattr(inspection, "judge_rows", lossy)
+    monkeypatch.setattr(table, "judge_rows", lossy)
     with pytest.raises(OiError, match="boxes: 16 rows in and 0 added are not 15 out and 0 apart"):
         judge(frames)
