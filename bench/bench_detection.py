@@ -108,7 +108,7 @@ def _rows(path: Path, header: str, rows: Any) -> None:
 def _against_plain(tree: dict[str, Any], files: DetectionFiles) -> float:
     """The plain metric's seconds for a box on a sample of families, divided by ours for a box on all of them."""
     began = time.process_time()
-    lineage = Lineage(files.labels, files.hierarchy)
+    lineage = Lineage.of(files.labels, files.hierarchy)
     judge(files.true, files.image_labels, files.predictions, lineage).average_precisions()
     ours = (time.process_time() - began) / (len(files.true) + len(files.predictions))
     sampled = np.array([label.startswith("/m/0") and int(label[3:]) // FAMILY % SAMPLE == 0 for label in files.labels])

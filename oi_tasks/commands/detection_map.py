@@ -34,7 +34,7 @@ def detection_map(
     for name, labels in files.unknown.items():
         shown = ", ".join(labels[:SHOWN]) + (", …" if len(labels) > SHOWN else "")
         typer.echo(f"oi: {name}: {len(labels)} labels are not in the hierarchy and stand alone: {shown}", err=True)
-    lineage = Lineage(files.labels, files.hierarchy)
+    lineage = Lineage.of(files.labels, files.hierarchy)
     judged = judge(files.true, files.image_labels, files.predictions, lineage, expand_predictions)
     document = as_document(judged, files.labels)
     if as_json:

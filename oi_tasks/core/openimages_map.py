@@ -4,7 +4,7 @@ Source: https://storage.googleapis.com/openimages/web/evaluation.html, object de
 TensorFlow Object Detection API has it. Everything is arrays; photos and labels are known by their index.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
@@ -49,20 +49,40 @@ def _spread(starts: Ints, counts: Ints, values: Ints | None = None) -> tuple[Int
     return rows, places if values is None else values[places]
 
 
+@dataclass(frozen=True)
 class Lineage:
     """What labels expand to, by index: `up` to themselves and their Subcategory ancestors, without the root; `down` to
     themselves and their descendants. A label that the hierarchy does not have stands alone.
     """
 
-    def __init__(self, labels: Sequence[str], hierarchy: Hierarchy) -> None:
-        self.labels = tuple(labels)
-        index = {label: place for place, label in enumerate(self.labels)}
+    labels: tuple[str, ...]
+    up: Ragged
+    down: Ragged
 
-        def known(label: str, more: Sequence[str]) -> list[int]:
-            return [index[each] for each in (label, *more) if each in index]
+    @classmethod
+    def of(cls, labels: Sequence[str], hierarchy: Hierarchy) -> Self:
+        """Of labels in a hierarchy."""
+        return cls._of(labels, hierarchy.ancestors, hierarchy.descendants)
 
-        self.up = Ragged.of([known(label, hierarchy.ancestors(label)) for label in self.labels])
-        self.down = Ragged.of([known(label, hierarchy.descendants(label)) for label in self.labels])
+    @classmethod
+    def of_ancestors(cls, labels: Sequence[str], ancestors: Mapping[str, Sequence[str]]) -> Self:
+        """Of labels whose ancestors are listed."""
+        below: dict[str, list[str]] = {label: [] for label in labels}
+        for label in labels:
+            for ancestor in ancestors.get(label, ()):
+                below.setdefault(ancestor, []).append(label)
+        return cls._of(labels, lambda label: ancestors.get(label, ()), lambda label: below[label])
+
+    @classmethod
+    def _of(
+        cls, labels: Sequence[str], up: Callable[[str], Sequence[str]], down: Callable[[str], Sequence[str]]
+    ) -> Self:
+        index = {label: place for place, label in enumerate(labels)}
+
+        def rows(more: Callable[[str], Sequence[str]]) -> Ragged:
+            return Ragged.of([[index[each] for each in (label, *more(label)) if each in index] for label in labels])
+
+        return cls(tuple(labels), rows(up), rows(down))
 
 
 @dataclass(frozen=True)

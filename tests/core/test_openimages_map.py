@@ -32,7 +32,7 @@ TREE: dict[str, Any] = {
     ],
 }
 LABELS = ("animal", "bird", "car", "dog", "duck", "entity", "pet", "tyre", "vehicle", "wheel", "unheard-of")
-LINEAGE = Lineage(LABELS, Hierarchy(read_edges(TREE)))
+LINEAGE = Lineage.of(LABELS, Hierarchy(read_edges(TREE)))
 PHOTOS = ("a", "b", "c", "d")
 
 
