@@ -77,10 +77,11 @@ class Cascade:
 
     def predict(self, photos: Sequence[bytes]) -> list[PhotoPrediction]:
         """What is in each photo (an encoded image) and where. Raises OSError for bytes that are no image."""
-        found: list[PhotoPrediction] = self.predict_images([self._squashed(data) for data in photos])
+        found: list[PhotoPrediction] = self.predict_images([self.squashed(data) for data in photos])
         return found
 
-    def _squashed(self, data: bytes) -> NDArray[np.uint8]:
+    def squashed(self, data: bytes) -> NDArray[np.uint8]:
+        """An encoded photo on its canvas, as `predict_images` takes it. Raises OSError for bytes that are no image."""
         photo = Image.open(io.BytesIO(data))
         canvas = self.canvas_of(*photo.size)
         photo.draft("RGB", canvas)
