@@ -1,5 +1,6 @@
 """Boxes, image labels and predictions in files of the release's own columns, as arrays for the detection metric."""
 
+import csv
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 from oi_tasks.core.hierarchy import Hierarchy, read_edges
 from oi_tasks.core.openimages_map import BoxTable, ImageLabels
 from oi_tasks.errors import BadInput
-from oi_tasks.io.tables import BOXES, column_names, read_csv
+from oi_tasks.io.csv_rows import CsvRows
+from oi_tasks.io.tables import BOXES
 
 CORNERS = ("XMin", "XMax", "YMin", "YMax")
 TRUTH = {name: BOXES[name] for name in ("ImageID", "LabelName", *CORNERS)}
@@ -103,13 +105,21 @@ def _read(
     path: Path, what: str, schema: dict[str, pl.DataType], optional: Mapping[str, pl.DataType] = {}
 ) -> pl.DataFrame:
     """A CSV file's columns, with the optional ones that it has. Raises BadInput for the first line of a wrong form."""
-    names = column_names(_there(path, what), what, str(path))
-    read = read_csv(path, what, str(path), schema | {name: kind for name, kind in optional.items() if name in names})
-    if read.unreadable.height:
-        first = read.unreadable.row(0, named=True)
-        more = f" (and {read.unreadable.height - 1} more lines)" if read.unreadable.height > 1 else ""
+    with _there(path, what).open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        columns = next(csv.reader([file.readline()]), [])
+    missing = [name for name in schema if name not in columns]
+    if missing:
+        found = f"{path}, which has {', '.join(columns) or 'no line'}"
+        raise BadInput(f"the {what} file lacks the column {', '.join(missing)}", where=found)
+    rows = CsvRows(path, what, str(path), columns, {**schema, **optional})
+    wanted = [*schema, *(name for name in optional if name in columns)]
+    empty = pl.DataFrame(schema={name: {**schema, **optional}[name] for name in wanted})
+    read = pl.concat([empty, *(frame.select(wanted) for frame in rows.frames())])
+    if rows.unreadable.height:
+        first = rows.unreadable.sort("line").row(0, named=True)
+        more = f" (and {rows.unreadable.height - 1} more lines)" if rows.unreadable.height > 1 else ""
         raise BadInput(f"a line of the {what} file cannot be read: {first['reason']}{more}", f"{path}:{first['line']}")
-    return read.rows
+    return read
 
 
 def _check_corners(rows: pl.DataFrame, path: Path) -> None:

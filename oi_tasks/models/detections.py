@@ -7,6 +7,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from oi_tasks.core.bootstrap import Paired, Resamples, interval
+from oi_tasks.core.metrics import Number
 from oi_tasks.core.openimages_map import BoxTable, ImageLabels, Judgement, Lineage, judge
 from oi_tasks.io.shards import Sample, ShardReader, batches
 from oi_tasks.models.box_rules import WAYS, BoxRules, FoundBox
@@ -16,8 +18,6 @@ BATCH = 64
 NECKS = (None, 0.5, 0.7, 0.9)
 CELLS = (1, 3)
 DUPLICATES = (1.0, 0.8, 0.6)
-
-Place = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,20 @@ class Truth:
             np.array([score for _, _, _, score in rows], dtype=float),
         )
         return judge(self.boxes, self.verified, predictions, self.lineage, expand_predictions=True)
+
+
+def map_with_interval(judged: Judgement, drawn: Resamples) -> Number:
+    """The mean average precision, and its 95 % interval over photos."""
+    low, high = interval(np.concatenate([judged.mean(weights) for weights in drawn.weights()]))
+    return Number(float(judged.mean()), float(low), float(high))
+
+
+def paired_map(ours: Judgement, theirs: Judgement, drawn: Resamples) -> Paired:
+    """The mean average precision of two cascades on the same photos, resampled together."""
+    differences = [ours.mean(weights) - theirs.mean(weights) for weights in drawn.weights()]
+    low, high = interval(np.concatenate(differences))
+    one, other = float(ours.mean()), float(theirs.mean())
+    return Paired(one, other, one - other, float(low), float(high))
 
 
 def with_chosen_rules(

@@ -123,7 +123,7 @@ def test_labels_that_the_hierarchy_does_not_have_stand_alone_and_are_told(files:
     ("name", "text", "what"),
     [
         ("boxes", None, "there is no boxes file"),
-        ("predictions", "", "the predictions file is empty"),
+        ("predictions", "", "lacks the column ImageID, .*which has no line"),
         ("boxes", BOXES.replace("XMax", "Right"), "the boxes file lacks the column XMax"),
         ("predictions", PREDICTIONS.replace("Score", "Confidence"), "the predictions file lacks the column Score"),
         ("image-labels", "ImageID,LabelName\na,/m/dog\n", "the image labels file lacks the column Confidence"),
