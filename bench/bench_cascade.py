@@ -78,7 +78,7 @@ def _untrained() -> Cascade:
 def _with_thresholds(cascade: Cascade) -> tuple[Cascade, list[Any]]:
     """The cascade with thresholds that the wanted shares pass, and the photos on their canvas."""
     with tempfile.TemporaryDirectory() as name:
-        draw_release(Path(name) / "release", photos=PHOTOS)
+        draw_release(Path(name) / "release", photos=PHOTOS, defects=False)
         files = sorted((Path(name) / "release" / "train").glob("*.jpg"))
         images = [cascade.squashed(file.read_bytes()) for file in files]
     everywhere = dict.fromkeys(range(len(images)), cascade.clusters)
