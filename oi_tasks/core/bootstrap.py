@@ -4,7 +4,7 @@ Efron and Tibshirani 1993, *An Introduction to the Bootstrap*, chapter 13 (perce
 all that it left behind, so that labels and boxes of one photo stay together.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +38,12 @@ class Resamples:
         self._drawn = np.empty((count, photos), dtype=np.uint8)  # nobody is drawn 256 times: Poisson of mean 1
         for resample in range(count):
             self._drawn[resample] = np.bincount(random.integers(0, max(photos, 1), photos), minlength=photos)
+
+    def weights(self) -> Iterator[Counts]:
+        """How often each photo is drawn, (some resamples, N), a block of resamples at a time."""
+        step = max(1, BLOCK // max(self.photos, 1) // 8)
+        for start in range(0, self.count, step):
+            yield self._drawn[start : start + step].astype(np.float64)
 
     def sums(self, counts: Counts) -> Counts:
         """Counts (N, *rest) summed over each resample: (count, *rest)."""

@@ -22,6 +22,26 @@ def area(boxes: Boxes) -> npt.NDArray[np.float64]:
     return np.asarray(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1))
 
 
+def overlap_of_pairs(found: Boxes, true: Boxes) -> npt.NDArray[np.float64]:
+    """Intersection over union of each box (N, 4) and its partner (N, 4); 0 where both are empty."""
+    both = _shared(found, true)
+    either = area(found) + area(true) - both
+    return np.divide(both, either, out=np.zeros_like(both), where=either > 0)
+
+
+def share_inside(found: Boxes, true: Boxes) -> npt.NDArray[np.float64]:
+    """The share of each box's area (N, 4) that lies in its partner (N, 4); 0 for an empty box."""
+    both, own = _shared(found, true), area(found)
+    return np.divide(both, own, out=np.zeros_like(both), where=own > 0)
+
+
+def _shared(found: Boxes, true: Boxes) -> npt.NDArray[np.float64]:
+    """Area that each box has in common with its partner."""
+    width = np.minimum(found[:, 2], true[:, 2]) - np.maximum(found[:, 0], true[:, 0])
+    height = np.minimum(found[:, 3], true[:, 3]) - np.maximum(found[:, 1], true[:, 1])
+    return np.asarray(np.clip(width, 0, None) * np.clip(height, 0, None))
+
+
 def match(found: Boxes, true: Boxes, group: Sequence[bool]) -> list[bool | None]:
     """For each found box, by falling score: a hit (True), false (False), or not judged (None).
 

@@ -77,6 +77,20 @@ class MaskCounts:
         chosen = [fallback if np.isnan(curve).any() else int(curve.argmax()) for curve in curves]
         return np.array(chosen) / BINS, curves[np.arange(len(curves)), chosen]
 
+    def at(self, thresholds: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        """(K,) `dice`, `precision` and `recall` of each class's cells at its threshold, one of those of `iou`.
+
+        NaN where there is nothing to divide by.
+        """
+        above = np.arange(BINS) >= np.round(thresholds * BINS)[:, None]
+        hits, wrong, there = (self.inside * above).sum(1), (self.outside * above).sum(1), self.inside.sum(1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return {
+                "dice": np.where(there > 0, 2 * hits / (hits + wrong + there), np.nan),
+                "precision": hits / (hits + wrong),
+                "recall": hits / there,
+            }
+
 
 def _iou(inside: NDArray[np.int64], outside: NDArray[np.int64]) -> NDArray[np.float64]:
     """Intersection over union at each threshold, from counts by probability (K, BINS)."""

@@ -23,8 +23,8 @@ MODEL_FILES = ("model.safetensors", "model.json")
 class Evaluate(Job):
     """Score the candidate, and the champion again, on the same test photos; register the candidate's cascade.
 
-    Publishes `scores.json` (numbers with intervals, the champion's, the paired differences, the same by slice) and
-    `per_class.parquet`.
+    Publishes `scores.json` (numbers with intervals, the champion's, the paired differences, the same by slice),
+    `per_class.parquet`, and `cascade.json` (the cascade's parts, and how its masks become boxes).
     """
 
     dataset: OutputId
@@ -40,7 +40,7 @@ class Evaluate(Job):
         numbers: dict[str, dict[str, float | None]]
         mlflow_run: str
 
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
 
     @classmethod
     def from_profile(cls, profile: Profile, **inputs: Any) -> Self:
@@ -74,6 +74,7 @@ class Evaluate(Job):
             )
         folder = io.scratch / "candidate"
         self._assemble(io, folder)
+        self._choose_rules(io, folder)
         candidate = Cascade.load(folder)
         ours = self._score(io, "candidate", candidate, reader)
         drawn = metrics.resamples(len(reader))
@@ -115,6 +116,18 @@ class Evaluate(Job):
         key = content_key({"classes": [entry["label"] for entry in classes]})
         pinned = Pinned(parts=versions, dataset=self.dataset, classes_key=key)
         (folder / PINNED).write_text(pinned.model_dump_json(indent=1))
+
+    def _choose_rules(self, io: JobIO, folder: Path) -> None:
+        """Add to `cascade.json` how masks become boxes, chosen on the tune photos; publish it, too."""
+        from oi_tasks.io.shards import ShardReader
+        from oi_tasks.models.cascade import PINNED, Cascade
+        from oi_tasks.models.detections import with_chosen_rules
+
+        cascade, tune = Cascade.load(folder), ShardReader(io.input("shards", self.dataset), "tune")
+        with io.progress("evaluate: rules of boxes, on tune", len(tune)) as progress:
+            text = with_chosen_rules(cascade, tune, cascade.meta.ancestors, progress.update).model_dump_json(indent=1)
+        for place in (folder, io.out):
+            (place / PINNED).write_text(text)
 
     def _semseg(self, io: JobIO) -> dict[str, Output]:
         outputs = [io.input("train_semseg", part) for part in self.semseg]

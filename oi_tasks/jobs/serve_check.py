@@ -96,7 +96,7 @@ class ServeCheck(Job):
 
 def _evaluated(io: JobIO, evaluation: Output) -> "Cascade":
     """The cascade that was evaluated, put together anew from its trained parts."""
-    from oi_tasks.models.cascade import Cascade, Pinned
+    from oi_tasks.models.cascade import PINNED, Cascade, Pinned
     from oi_tasks.models.saved import load_model
 
     def load(output: Output) -> Any:
@@ -109,7 +109,7 @@ def _evaluated(io: JobIO, evaluation: Output) -> "Cascade":
     fields = evaluation.manifest.fields
     clusters = [io.input("train_semseg", part) for part in fields["semseg"]]
     semseg = {str(output.result["cluster"]): load(output) for output in clusters}
-    pinned = Pinned(parts={}, dataset=fields["dataset"], classes_key="")
+    pinned = Pinned.model_validate(evaluation.read_json(PINNED))
     return Cascade(load(io.input("train_classifier", fields["classifier"])), semseg, pinned)
 
 

@@ -92,7 +92,9 @@ class TrainSemseg(Job):
         if train.with_boxes == 0:
             raise BadInput(f"no photo of the train split has a box of the cluster {self.cluster}")
         model, backbone = self._model(io, len(classes))
-        return SemsegLearner(model, train, tune, self.recipe.batch, device, classes, self.recipe.stride), backbone
+        recipe = self.recipe
+        learner = SemsegLearner(model, train, tune, recipe.batch, device, classes, recipe.stride, recipe.loss)
+        return learner, backbone
 
     def _model(self, io: JobIO, classes: int) -> "tuple[Semseg, str]":
         """An untrained decoder on the encoder that the recipe names; and the name of its backbone."""
@@ -130,7 +132,7 @@ class TrainSemseg(Job):
             thresholds=tuple(scores.thresholds),
             canvases=index.canvases,
             cluster=self.cluster,
-            loss="bce+dice",
+            loss=self.recipe.loss,
             activation="sigmoid",
             stride=self.recipe.stride,
             dataset=self.dataset,

@@ -2,7 +2,7 @@
 
 import io
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from oi_tasks.core.aspect import aspect_bin
-from oi_tasks.core.components import components
+from oi_tasks.models.box_rules import BoxRules, FoundBox, boxes_of_class, without_duplicates
 from oi_tasks.models.saved import ModelMeta, load_model
 
 BATCH = 32
@@ -23,21 +23,14 @@ PINNED = "cascade.json"
 
 
 class Pinned(BaseModel):
-    """Which exact versions a cascade is made of: registered names and version numbers."""
+    """Which exact versions a cascade is made of, registered names and version numbers; and how masks become boxes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     parts: dict[str, int]
     dataset: str
     classes_key: str
-
-
-@dataclass(frozen=True)
-class FoundBox:
-    """A box with its class's MID and a score in [0, 1]; box is (XMin, YMin, XMax, YMax), normalised."""
-
-    label: str
-    box: tuple[float, float, float, float]
-    score: float
+    rules: dict[str, BoxRules] = {}  # by cluster; the defaults for one that is not named
+    duplicates: float = 1.0  # IoU above which of two clusters' boxes the better one stays
 
 
 @dataclass(frozen=True)
@@ -84,10 +77,11 @@ class Cascade:
 
     def predict(self, photos: Sequence[bytes]) -> list[PhotoPrediction]:
         """What is in each photo (an encoded image) and where. Raises OSError for bytes that are no image."""
-        found: list[PhotoPrediction] = self.predict_images([self._squashed(data) for data in photos])
+        found: list[PhotoPrediction] = self.predict_images([self.squashed(data) for data in photos])
         return found
 
-    def _squashed(self, data: bytes) -> NDArray[np.uint8]:
+    def squashed(self, data: bytes) -> NDArray[np.uint8]:
+        """An encoded photo on its canvas, as `predict_images` takes it. Raises OSError for bytes that are no image."""
         photo = Image.open(io.BytesIO(data))
         canvas = self.canvas_of(*photo.size)
         photo.draft("RGB", canvas)
@@ -128,17 +122,29 @@ class Cascade:
         return masks
 
     def _prediction(self, said: NDArray[np.float32], masks: dict[str, NDArray[np.float32]]) -> PhotoPrediction:
+        boxes = self.boxes(said, masks, self.pinned.rules, self.pinned.duplicates)
+        return PhotoPrediction(said, tuple(boxes), tuple(sorted(masks)), masks)
+
+    def boxes(
+        self,
+        said: NDArray[np.float32],
+        masks: Mapping[str, NDArray[np.float32]],
+        rules: Mapping[str, BoxRules],
+        duplicates: float,
+    ) -> list[FoundBox]:
+        """The boxes that rules make of a photo's probabilities (C,) and masks (K, h, w) by cluster; best score first.
+
+        Only classes that reach their thresholds have boxes.
+        """
         boxes: list[FoundBox] = []
         for slug, mask in masks.items():
-            meta = self.semseg[slug][1]
+            meta, own = self.semseg[slug][1], rules.get(slug, BoxRules())
             for channel, place in enumerate(self.places[slug]):
                 if said[place] >= self.meta.thresholds[place]:
-                    boxes += [
-                        FoundBox(meta.classes[channel], part.box, part.score * float(said[place]))
-                        for part in components(mask[channel], meta.thresholds[channel])
-                    ]
-        boxes.sort(key=lambda box: (-box.score, box.label, box.box))
-        return PhotoPrediction(said, tuple(boxes), tuple(sorted(masks)), masks)
+                    boxes += boxes_of_class(
+                        mask[channel], meta.thresholds[channel], float(said[place]), own, meta.classes[channel], slug
+                    )
+        return without_duplicates(boxes, duplicates)
 
 
 def _by_shape(images: Sequence[NDArray[np.uint8]]) -> Iterator[list[int]]:

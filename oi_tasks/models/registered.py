@@ -16,11 +16,11 @@ class RegisteredModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
 
     @staticmethod
     def signature() -> ModelSignature:
-        """Photos in; labels and boxes out, each as JSON."""
+        """Photos in; labels, boxes and the clusters that ran out, each as JSON."""
         text = DataType.string
         return ModelSignature(
             inputs=Schema([ColSpec(DataType.binary, "photo")]),
-            outputs=Schema([ColSpec(text, "labels"), ColSpec(text, "boxes")]),
+            outputs=Schema([ColSpec(text, "labels"), ColSpec(text, "boxes"), ColSpec(text, "clusters")]),
         )
 
     def load_context(self, context: Any) -> None:
@@ -37,7 +37,9 @@ class RegisteredModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         self.cascade = Cascade((model, meta), {}, nothing) if meta.kind == "classifier" else None
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """For each photo: probabilities by MID of the classes that are there, and boxes in Open Images' columns."""
+        """For each photo: probabilities by MID of the classes that are there, boxes in Open Images' columns, and the
+        clusters that looked for them.
+        """
         if self.cascade is None:
             raise ValueError("a cluster's model answers through the cascade: load oi-cascade")
         rows = []
@@ -58,7 +60,7 @@ class RegisteredModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
                 )
                 for box in found.boxes
             ]
-            rows.append({"labels": json.dumps(there), "boxes": json.dumps(boxes)})
+            rows.append({"labels": json.dumps(there), "boxes": json.dumps(boxes), "clusters": json.dumps(found.ran)})
         return pd.DataFrame(rows)
 
 

@@ -13,9 +13,12 @@ from oi_tasks.core.boxes import match
 from oi_tasks.core.label_scores import LabelScores, plain, share
 from oi_tasks.core.masks import box_masks
 from oi_tasks.core.metrics import Number
+from oi_tasks.core.openimages_map import Judgement
 from oi_tasks.core.slices import Slice, aspect_slices, box_slices, class_slices, score_slices
 from oi_tasks.io.shards import Sample, ShardReader, batches
+from oi_tasks.models.box_rules import FoundBox
 from oi_tasks.models.cascade import Cascade, PhotoPrediction
+from oi_tasks.models.detections import Truth, map_with_interval, paired_map
 
 BATCH = 64
 
@@ -36,17 +39,20 @@ class Scores:
     classes: list[dict[str, Any]]
     slices: list[Slice]
     labels: LabelScores
+    detection: Judgement
 
     def numbers(self, drawn: Resamples) -> dict[str, dict[str, Number]]:
         """Every number with its interval, by part."""
-        return {
+        found = {
             part: {name: metrics.with_interval(kept, FORMULAS[name], drawn) for name, kept in named.items()}
             for part, named in self.counts.items()
         }
+        found["cascade"]["map"] = map_with_interval(self.detection, drawn)
+        return found
 
     def paired(self, champion: "Scores", drawn: Resamples) -> dict[str, dict[str, Paired]]:
         """Our numbers and the champion's on the same photos, where both have them, by part."""
-        return {
+        found = {
             part: {
                 name: paired(kept, champion.counts[part][name], FORMULAS[name], drawn)[0]
                 for name, kept in named.items()
@@ -54,6 +60,8 @@ class Scores:
             }
             for part, named in self.counts.items()
         }
+        found["cascade"]["map"] = paired_map(self.detection, champion.detection, drawn)
+        return found
 
     def by_slice(self, champion: "Scores | None", drawn: Resamples) -> list[dict[str, Any]]:
         """The classifier's numbers by slice, beside the champion's."""
@@ -73,6 +81,7 @@ class Scoring:
         self.masks = {slug: np.zeros((photos, len(cascade.places[slug]), 2)) for slug in cascade.clusters}
         self.recall, self.precision = np.zeros((photos, classes, 2)), np.zeros((photos, classes, 2))
         self.judged: list[list[tuple[float, bool]]] = [[] for _ in range(classes)]
+        self.found: list[tuple[FoundBox, ...]] = [()] * photos
 
     def run(self, progress: Callable[[int], object]) -> Scores:
         """Read the split, predict, compare."""
@@ -85,6 +94,7 @@ class Scoring:
                 self.probabilities[row] = prediction.probabilities
                 self._compare_masks(row, sample, prediction)
                 self._compare_boxes(row, sample, prediction)
+                self.found[row] = prediction.boxes
             progress(len(samples))
         return self._scores()
 
@@ -108,7 +118,8 @@ class Scoring:
             *aspect_slices(table["bin"].to_list()),
             *box_slices(table["boxes"].to_list(), len(meta.classes)),
         ]
-        return Scores(table["id"].to_list(), counts, self._classes(labels), slices, labels)
+        detection = Truth.of(self.reader, meta.ancestors).judge(self.found)
+        return Scores(table["id"].to_list(), counts, self._classes(labels), slices, labels, detection)
 
     def _clusters_of(self, sample: Sample) -> list[str]:
         boxed = {box["class"] for box in sample.boxes}

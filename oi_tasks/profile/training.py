@@ -119,4 +119,7 @@ class Semseg(Part):
     )
     frozen: bool = Field(False, description="keep the encoder as it is and train the decoder alone")
     negatives: Share = Field(0.25, description="photos without a class of the cluster, as a share of those with one")
+    loss: Literal["bce+dice", "focal+dice"] = Field(
+        "bce+dice", description="soft Dice with binary cross entropy, or with the focal loss, which favours hard cells"
+    )
     seed: NonNegativeInt = Field(0, description="seed of everything random")

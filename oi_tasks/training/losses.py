@@ -42,17 +42,26 @@ def softmax(logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
     return _known_mean(losses, shown.squeeze(1) > 0)
 
 
-def bce_and_dice(logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
-    """Mean binary cross entropy, plus the soft Dice loss of each class that is in the batch.
+def soft_dice(logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
+    """Soft Dice loss, the mean over classes that are in the batch; sums go over the batch.
 
-    Logits and targets (B, K, h, w), known (B, K, 1, 1). Dice: Milletari et al. 2016, arXiv:1606.04797, with sums over
-    the batch.
+    Logits and targets (B, K, h, w), known (B, K, 1, 1). Source: Milletari et al. 2016, arXiv:1606.04797.
     """
     probabilities, over = torch.sigmoid(logits) * known, (0, 2, 3)
     shared = (probabilities * targets).sum(over)
     sizes = probabilities.sum(over) + (targets * known).sum(over)
     shown = (targets * known).sum(over) > 0
-    return bce(logits, targets, known) + _known_mean(1 - 2 * shared / sizes.clamp(min=1e-6), shown)
+    return _known_mean(1 - 2 * shared / sizes.clamp(min=1e-6), shown)
+
+
+def bce_and_dice(logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
+    """Mean binary cross entropy and soft Dice, for masks."""
+    return bce(logits, targets, known) + soft_dice(logits, targets, known)
+
+
+def focal_and_dice(logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
+    """Mean focal loss and soft Dice, for masks: cells that are sure already weigh less."""
+    return focal(logits, targets, known) + soft_dice(logits, targets, known)
 
 
 def _known_mean(values: Tensor, known: Tensor) -> Tensor:
@@ -62,3 +71,4 @@ def _known_mean(values: Tensor, known: Tensor) -> Tensor:
 
 
 LOSSES: dict[str, Loss] = {"bce": bce, "focal": focal, "asymmetric": asymmetric, "softmax": softmax}
+MASK_LOSSES: dict[str, Loss] = {"bce+dice": bce_and_dice, "focal+dice": focal_and_dice}

@@ -13,7 +13,7 @@ from oi_tasks.core.thresholds import MaskCounts
 from oi_tasks.io.shards import ShardReader
 from oi_tasks.models.semseg import Semseg
 from oi_tasks.training.learner import Batch, Features, Learner, Scores
-from oi_tasks.training.losses import bce_and_dice
+from oi_tasks.training.losses import MASK_LOSSES
 from oi_tasks.training.transforms import View
 
 
@@ -49,10 +49,11 @@ class SemsegLearner(Learner):
         device: torch.device,
         classes: Sequence[int],
         stride: int,
+        loss: str = "bce+dice",
     ) -> None:
         super().__init__(model, train.reader, tune.reader, batch, device)
         self._known = {photos.reader.split: photos.known for photos in (train, tune)}
-        self._classes, self._stride = classes, stride
+        self._classes, self._stride, self._loss = classes, stride, MASK_LOSSES[loss]
 
     def targets(self, reader: ShardReader, row: int, view: View | None) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """(K, H/stride, W/stride) the masks of the boxes, and (K, 1, 1) which classes are known."""
@@ -64,8 +65,8 @@ class SemsegLearner(Learner):
         return masks, self._known[reader.split][row][:, None, None]
 
     def loss(self, logits: Tensor, batch: Batch) -> Tensor:
-        """Binary cross entropy and Dice."""
-        return bce_and_dice(logits, batch.targets, batch.known)
+        """The loss that the profile names."""
+        return self._loss(logits, batch.targets, batch.known)
 
     def shrink(self, features: Features) -> Features:
         """Half precision: 140 kB in place of 280 for a photo of 224 px and a small encoder."""
@@ -73,19 +74,21 @@ class SemsegLearner(Learner):
 
     @torch.inference_mode()
     def scores(self) -> Scores:
-        """Intersection over union of each class, from cells summed over all tune photos, and its mean over classes."""
+        """Intersection over union, Dice, precision and recall of each class's cells, and the means over classes.
+
+        All come from cells summed over all tune photos, at the threshold of the largest IoU.
+        """
         counts = MaskCounts(len(self._classes))
         for batch in self.tune_batches():
             probabilities = self.logits(batch).sigmoid().cpu().numpy()
             counts.add(probabilities, batch.targets.cpu().numpy() > 0, batch.known[:, :, 0, 0].cpu().numpy())
         thresholds, iou = counts.best()
-        metrics = {}
-        if np.isfinite(iou).any():
-            entries = [self.train.index.classes[index] for index in self._classes]
-            metrics = {"mean_iou": float(np.nanmean(iou))}
-            metrics |= {
-                f"iou/{entry.name}": float(value)
-                for entry, value in zip(entries, iou, strict=True)
-                if np.isfinite(value)
-            }
+        numbers = {"iou": iou, **counts.at(thresholds)}
+        metrics: dict[str, float] = {}
+        for what, values in numbers.items():
+            if np.isfinite(values).any():
+                metrics[f"mean_{what}"] = float(np.nanmean(values))
+            for index, value in zip(self._classes, values, strict=True):
+                if np.isfinite(value):
+                    metrics[f"{what}/{self.train.index.classes[index].name}"] = float(value)
         return Scores(metrics, thresholds.tolist())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import f1_score
+from sklearn.metrics import f1_score, precision_recall_fscore_support
 
 from oi_tasks.core.thresholds import FEW, MaskCounts, best_f1_threshold, f1_by_class, f1_thresholds
 
@@ -76,6 +76,10 @@ def test_mask_thresholds_are_the_best_of_all_that_are_tried(seed: int) -> None:
 
         assert iou[place] == pytest.approx(reached(thresholds[place]))
         assert iou[place] == pytest.approx(max(reached(step / 200) for step in range(200)))
+        cells = (said * 200).astype(int).ravel() >= round(thresholds[place] * 200)
+        numbers = precision_recall_fscore_support(true.ravel(), cells, average="binary")
+        found = counts.at(thresholds)
+        assert (found["precision"][place], found["recall"][place], found["dice"][place]) == pytest.approx(numbers[:3])
 
 
 def test_a_class_in_no_photo_has_no_score_and_the_threshold_of_the_others() -> None:

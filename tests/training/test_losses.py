@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from oi_tasks.training.losses import ALPHA, FOCUS_ABSENT, FOCUS_PRESENT, GAMMA, LOSSES, MARGIN, bce_and_dice
+from oi_tasks.training.losses import ALPHA, FOCUS_ABSENT, FOCUS_PRESENT, GAMMA, LOSSES, MARGIN, MASK_LOSSES
 
 
 @pytest.fixture
@@ -57,7 +57,9 @@ def test_dice_is_its_formula_for_the_classes_of_the_batch() -> None:
     dice = 1 - 2 * (said * true).sum() / (said.sum() + true.sum())
     cells = known.expand_as(logits)
     entropy = functional.binary_cross_entropy_with_logits(logits[cells], targets[cells])
-    assert bce_and_dice(logits, targets, known) == pytest.approx((entropy + dice).item(), rel=1e-5)
+    assert MASK_LOSSES["bce+dice"](logits, targets, known) == pytest.approx((entropy + dice).item(), rel=1e-5)
+    hard = LOSSES["focal"](logits, targets, known)
+    assert MASK_LOSSES["focal+dice"](logits, targets, known) == pytest.approx((hard + dice).item(), rel=1e-5)
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -1,0 +1,205 @@
+"""`oi predict`: boxes in photos, by the cascade that is in use."""
+
+import csv
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from oi_tasks.errors import BadInput
+from oi_tasks.settings import settings
+
+if TYPE_CHECKING:
+    from oi_tasks.io.photo_list import PhotoAt
+    from oi_tasks.models.cascade import Cascade, PhotoPrediction
+
+app = typer.Typer()
+CHAMPION = "models:/oi-cascade@champion"
+THREADS, AHEAD = 4, 64  # that read and decode; photos that wait
+COLUMNS = ("ImageID", "LabelName", "Score", "XMin", "XMax", "YMin", "YMax")
+DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """A photo with its boxes, or the reason why there are none."""
+
+    photo: "PhotoAt"
+    data: bytes = b""
+    found: "PhotoPrediction | None" = None
+    reason: str = ""
+
+
+@dataclass
+class Summary:
+    """What the photos together say."""
+
+    photos: int = 0
+    with_boxes: int = 0
+    boxes: int = 0
+    ran: int = 0
+    left_out: list[str] = field(default_factory=list)
+
+
+@app.command("predict", rich_help_panel="Models")
+def predict(
+    photos: Annotated[list[str], typer.Argument(help="files, folders, or s3://bucket/key of the store")],
+    model: Annotated[str, typer.Option("--model", help="address in the registry, or a folder")] = CHAMPION,
+    draw: Annotated[Path | None, typer.Option("--draw", help="folder for pictures of boxes, masks and routing")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print a JSON line for each box, not a table")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="write the boxes to a file: CSV if it ends so, else JSON lines")
+    ] = None,
+) -> None:
+    """Find objects in photos. A photo that cannot be read is told, and the others go on; exit status 2 if all are."""
+    from oi_tasks.io.photo_list import list_photos
+    from oi_tasks.io.store import Store
+    from oi_tasks.io.tracking import Tracking
+    from oi_tasks.models.opening import open_cascade
+
+    listed = list_photos(photos, lambda: Store(settings()))
+    with tempfile.TemporaryDirectory(prefix="oi-predict-") as scratch:
+        cascade = open_cascade(model, lambda: Tracking(settings()), Path(scratch))
+    rows, summary = [], Summary()
+    pictures = _Pictures(draw, cascade) if draw else None
+    for one in _predict(cascade, listed):
+        _count(summary, one)
+        if one.found is None:
+            continue
+        found = _rows(one.photo.id, one.found, cascade)
+        rows += found
+        if pictures:
+            pictures.add(one)
+        if as_json:
+            for row in found:
+                print(json.dumps(row), flush=True)
+    if out:
+        _write(out, rows)
+    if not as_json:
+        _show(rows)
+    _say(summary, cascade)
+    if len(summary.left_out) == len(listed):
+        raise BadInput(f"none of the {len(listed)} photos can be read", fix="each one's reason stands above")
+
+
+def _predict(cascade: "Cascade", photos: "list[PhotoAt]") -> "Iterator[Predicted]":
+    """Read, decode and predict, batch by batch, in order."""
+    from oi_tasks.io.ahead import map_ahead
+    from oi_tasks.io.progress import ProgressLine
+    from oi_tasks.models.cascade import BATCH
+
+    def read(photo: "PhotoAt") -> tuple[bytes, Any, str]:
+        data = None
+        try:
+            data = photo.read()
+            return data, cascade.squashed(data), ""
+        except Exception as error:  # whatever is wrong with one photo, the others go on
+            return b"", None, _reason(data, error)
+
+    waiting: list[Predicted] = []
+    images: list[Any] = []
+    with ProgressLine("predict", len(photos), "photos") as line:
+        for place, (photo, (data, image, reason)) in enumerate(
+            zip(photos, map_ahead(read, photos, THREADS, AHEAD), strict=True), start=1
+        ):
+            waiting.append(Predicted(photo, data, reason=reason))
+            images += [] if image is None else [image]
+            if len(waiting) == BATCH or place == len(photos):
+                answers = iter(cascade.predict_images(images))
+                for one in waiting:
+                    yield one if one.reason else Predicted(one.photo, one.data, next(answers))
+                line.update(len(waiting))
+                waiting, images = [], []
+
+
+def _reason(data: bytes | None, error: Exception) -> str:
+    """Why a photo cannot be used: in the words that the quality report has for it, where it could be read at all."""
+    from oi_tasks.io.photo_check import check_photo
+
+    found = None if data is None else check_photo(data, None, None)["reason"]
+    return str(found).replace("_", " ") if found else " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def _rows(image_id: str, found: "PhotoPrediction", cascade: "Cascade") -> list[dict[str, Any]]:
+    """The boxes of a photo in Open Images' own columns, with the class's name and the cluster that found it."""
+    names = dict(zip(cascade.classes, cascade.meta.names, strict=True))
+    rows = []
+    for box in found.boxes:
+        left, top, right, bottom = (round(edge, DIGITS) for edge in box.box)
+        values = (image_id, box.label, round(box.score, DIGITS), left, right, top, bottom)
+        named = {"Name": names[box.label], "Cluster": box.cluster}
+        rows.append({**dict(zip(COLUMNS, values, strict=True)), **named})
+    return rows
+
+
+class _Pictures:
+    """Pictures in a folder, named as their photos; a name that is taken gets a number."""
+
+    def __init__(self, folder: Path, cascade: "Cascade") -> None:
+        self.folder, self.cascade, self.taken = folder, cascade, dict[str, int]()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadInput(f"the folder for pictures cannot be made: {error.strerror}", where=str(folder)) from None
+
+    def add(self, one: Predicted) -> None:
+        """Draw one."""
+        from oi_tasks.models.drawing import draw
+
+        assert one.found is not None
+        number = self.taken[one.photo.id] = self.taken.get(one.photo.id, 0) + 1
+        name = one.photo.id if number == 1 else f"{one.photo.id}-{number}"
+        draw(one.data, one.found, self.cascade).save(self.folder / f"{name}.jpg", quality=90)
+
+
+def _count(summary: Summary, one: Predicted) -> None:
+    summary.photos += 1
+    if one.found is None:
+        summary.left_out.append(one.photo.address)
+        typer.echo(f"oi: {one.photo.address} is left out: {one.reason}", err=True)
+        return
+    summary.boxes += len(one.found.boxes)
+    summary.with_boxes += bool(one.found.boxes)
+    summary.ran += len(one.found.ran)
+
+
+def _say(summary: Summary, cascade: "Cascade") -> None:
+    seen = summary.photos - len(summary.left_out)
+    text = f"oi: {summary.boxes} boxes on {summary.with_boxes} of {seen} photos"
+    if cascade.clusters:
+        text += f"; clusters ran {summary.ran} times, where all on every photo are {seen * len(cascade.clusters)}"
+    typer.echo(text + (f"; {len(summary.left_out)} left out" if summary.left_out else ""), err=True)
+
+
+def _write(path: Path, rows: list[dict[str, Any]]) -> None:
+    """JSON lines; or CSV, as `oi detection-map` takes it."""
+    try:
+        with path.open("w", newline="") as file:
+            if path.suffix.lower() == ".csv":
+                writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore", lineterminator="\n")
+                writer.writeheader()
+                writer.writerows(rows)
+            else:
+                file.writelines(json.dumps(row) + "\n" for row in rows)
+    except OSError as error:
+        raise BadInput(f"the file cannot be written: {error.strerror}", where=str(path)) from None
+
+
+def _show(rows: list[dict[str, Any]]) -> None:
+    """A table of all boxes."""
+    from rich.console import Console
+    from rich.table import Table
+
+    if not rows:
+        print("no boxes", file=sys.stdout)
+        return
+    table = Table("photo", "class", "score", "left", "top", "right", "bottom", "cluster", box=None, pad_edge=False)
+    for row in rows:
+        place = (f"{row[name]:.3f}" for name in ("Score", "XMin", "YMin", "XMax", "YMax"))
+        table.add_row(row["ImageID"], row["Name"], *place, row["Cluster"])
+    Console(highlight=False, soft_wrap=True).print(table)

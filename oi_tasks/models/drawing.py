@@ -1,0 +1,99 @@
+"""A photo with what the cascade says of it: masks as colour, boxes with their scores, and the way it was routed."""
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from oi_tasks.models.cascade import Cascade, PhotoPrediction
+
+# Okabe and Ito's colours, which the colour-blind can tell apart; a class keeps its colour.
+COLOURS = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114, 178), (213, 94, 0), (204, 121, 167))
+VEIL = 0.4  # of a mask's colour over the photo
+SMALLEST, LARGEST = 320, 1600  # pixels of the drawn picture's long side
+MARGIN = 4
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
+def draw(data: bytes, found: PhotoPrediction, cascade: Cascade) -> Image.Image:
+    """The picture of an encoded photo. Below it stand the classes that are there, and which clusters ran."""
+    photo = Image.open(io.BytesIO(data)).convert("RGB")
+    scale = min(max(max(photo.size), SMALLEST), LARGEST) / max(photo.size)
+    photo = photo.resize((max(1, round(photo.width * scale)), max(1, round(photo.height * scale))))
+    photo = _with_masks(photo, found, cascade)
+    font = ImageFont.load_default(max(11, max(photo.size) // 50))
+    _draw_boxes(photo, found, cascade, font)
+    return _with_caption(photo, _caption(found, cascade), font)
+
+
+def _colour(cascade: Cascade, label: str) -> tuple[int, int, int]:
+    return COLOURS[cascade.classes.index(label) % len(COLOURS)]
+
+
+def _with_masks(photo: Image.Image, found: PhotoPrediction, cascade: Cascade) -> Image.Image:
+    """The photo with each mask, where it reaches its threshold, as a veil of its class's colour."""
+    pixels = np.asarray(photo).astype(np.float32)
+    for slug, masks in sorted(found.masks.items()):
+        meta = cascade.semseg[slug][1]
+        for channel, place in enumerate(cascade.places[slug]):
+            if found.probabilities[place] >= cascade.meta.thresholds[place]:
+                there = _enlarged(masks[channel] >= meta.thresholds[channel], photo.size)
+                colour = np.array(_colour(cascade, meta.classes[channel]), dtype=np.float32)
+                pixels[there] = (1 - VEIL) * pixels[there] + VEIL * colour
+    return Image.fromarray(pixels.round().astype(np.uint8))
+
+
+def _enlarged(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
+    return np.asarray(Image.fromarray(mask).resize(size, Image.Resampling.NEAREST))
+
+
+def _draw_boxes(photo: Image.Image, found: PhotoPrediction, cascade: Cascade, font: Font) -> None:
+    """Boxes with name and score; the best are drawn last, over the others."""
+    drawing = ImageDraw.Draw(photo)
+    names = dict(zip(cascade.classes, cascade.meta.names, strict=True))
+    thick = max(2, max(photo.size) // 250)
+    for box in reversed(found.boxes):
+        left, top, right, bottom = (
+            round(edge * side) for edge, side in zip(box.box, (*photo.size, *photo.size), strict=True)
+        )
+        colour = _colour(cascade, box.label)
+        drawing.rectangle((left, top, max(left, right - 1), max(top, bottom - 1)), outline=colour, width=thick)
+        text = f"{names[box.label]} {box.score:.2f}"
+        place = drawing.textbbox((left + MARGIN, top + MARGIN), text, font=font)
+        drawing.rectangle((left, top, place[2] + MARGIN, place[3] + MARGIN), fill=colour)
+        drawing.text((left + MARGIN, top + MARGIN), text, fill="black", font=font)
+
+
+def _caption(found: PhotoPrediction, cascade: Cascade) -> list[str]:
+    """What the classifier named, and which clusters ran and which did not."""
+    named = [
+        (float(said), name)
+        for said, name, threshold in zip(found.probabilities, cascade.meta.names, cascade.meta.thresholds, strict=True)
+        if said >= threshold
+    ]
+    classes = ", ".join(f"{name} {said:.2f}" for said, name in sorted(named, reverse=True)) or "no class"
+    idle = [slug for slug in cascade.clusters if slug not in found.ran]
+    routed = f"clusters run: {', '.join(found.ran) or 'none'}" + (f"; not run: {', '.join(idle)}" if idle else "")
+    return [f"classifier: {classes}", routed]
+
+
+def _with_caption(photo: Image.Image, lines: list[str], font: Font) -> Image.Image:
+    """The photo above lines of text, broken where they are too long."""
+    measure = ImageDraw.Draw(photo)
+    broken: list[str] = []
+    for line in lines:
+        broken.append("")
+        for word in line.split(" "):
+            longer = f"{broken[-1]} {word}".strip()
+            if broken[-1] and measure.textlength(longer, font=font) > photo.width - 2 * MARGIN:
+                broken.append(word)
+            else:
+                broken[-1] = longer
+    height = round(measure.textbbox((0, 0), "Ag", font=font)[3]) + MARGIN
+    picture = Image.new("RGB", (photo.width, photo.height + height * len(broken) + 2 * MARGIN), "white")
+    picture.paste(photo)
+    drawing = ImageDraw.Draw(picture)
+    for number, line in enumerate(broken):
+        drawing.text((MARGIN, photo.height + MARGIN + number * height), line, fill="black", font=font)
+    return picture
