@@ -71,6 +71,7 @@ def test_a_training_that_is_preempted_ends_with_the_weights_of_one_that_never_st
     reachable: tuple[Settings, dict[str, str]],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
@@ -109,7 +110,9 @@ def test_a_training_that_is_preempted_ends_with_the_weights_of_one_that_never_st
             Outputs(store, found.cache).get("train_classifier", result["id"]).local("model.safetensors")
         )
 
+    capsys.readouterr()
     resumed = task.run()
+    assert "goes on after" in capsys.readouterr().out
     assert resumed["reused"] is False
     assert not list(store.list(WORK, "checkpoints/train_classifier/"))
     assert weights(resumed) == weights(Task(task.job, task.profile, task.fields, force=True).run())
