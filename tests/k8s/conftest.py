@@ -18,6 +18,13 @@ from tests.conftest import SHARED
 from tests.k8s.drive import Cluster, Task
 
 CHECKOUT = Path(__file__).parents[2]
+ENVIRONMENT = {
+    "PATH": "/program:/usr/bin:/bin",
+    "HOME": "/scratch",
+    "TMPDIR": "/scratch",
+    "OI_CACHE": "/scratch/cache",
+    "OMP_NUM_THREADS": "1",  # sums in the same order, however busy the machine is
+}
 IMAGE = "debian-python:bookworm"  # what the images of the project are built on
 
 
@@ -74,12 +81,14 @@ def in_pods(
         monkeypatch.setenv(name, value)
     monkeypatch.syspath_prepend(str(CHECKOUT / "dags"))
 
-    def make(job: str, program: str, pods: dict[str, Any] | None = None, **fields: Any) -> Task:
+    def make(
+        job: str, program: str, pods: dict[str, Any] | None = None, profile: dict[str, Any] | None = None, **fields: Any
+    ) -> Task:
         write_templates(tmp_path, program)
         process_settings.cache_clear()
         small = {kind: {"cpu": "100m", "memory": "128Mi"} | (pods or {}).get(kind, {}) for kind in ("cpu", "gpu")}
-        profile = Profile.model_validate({"name": "p", "pods": small}).model_dump(mode="json")
-        return Task(job, profile, fields)
+        whole = Profile.model_validate((profile or {"name": "p"}) | {"pods": small})
+        return Task(job, whole.model_dump(mode="json"), fields)
 
     yield make
     for name in ("jobs", "pods"):
@@ -98,7 +107,8 @@ def write_templates(folder: Path, program: str) -> None:
         template = yaml.safe_load((CHECKOUT / "k8s" / "pods" / f"{kind}.yaml").read_text())
         spec = template["spec"]
         spec["terminationGracePeriodSeconds"] = 5
-        spec["volumes"].append({"name": "bin", "hostPath": {"path": str(bin_folder), "type": "Directory"}})
-        spec["containers"][0]["volumeMounts"].append({"name": "bin", "mountPath": "/program", "readOnly": True})
-        spec["containers"][0]["env"] = [{"name": "PATH", "value": "/program:/usr/bin:/bin"}]
+        for name, path, at in (("bin", bin_folder, "/program"), ("checkout", CHECKOUT, str(CHECKOUT))):
+            spec["volumes"].append({"name": name, "hostPath": {"path": str(path), "type": "Directory"}})
+            spec["containers"][0]["volumeMounts"].append({"name": name, "mountPath": at, "readOnly": True})
+        spec["containers"][0]["env"] = [{"name": name, "value": value} for name, value in ENVIRONMENT.items()]
         (folder / "templates" / f"{kind}.yaml").write_text(json.dumps(template))

@@ -69,6 +69,7 @@ class Task:
     profile: dict[str, Any]
     fields: dict[str, Any]
     map_index: int = -1
+    force: bool = False
     ti: TaskInstance = field(init=False)
 
     def __post_init__(self) -> None:
@@ -77,7 +78,7 @@ class Task:
     @property
     def context(self) -> dict[str, Any]:
         """What Airflow hands to a task."""
-        return {"ti": self.ti, "params": {}, "dag": None, "run_id": self.ti.run_id}
+        return {"ti": self.ti, "params": {"force": self.force}, "dag": None, "run_id": self.ti.run_id}
 
     def operator(self) -> Any:
         """The operator, made anew each time a worker takes up the task."""

@@ -56,15 +56,19 @@ def test_a_secret_that_is_missing_is_named(
     in_pods: Make, cluster: Cluster, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OI_POD_SECRET", "no-such-keys")
-    said, _ = failure(in_pods("tables", "pass"))
+    task = in_pods("tables", "pass")
+    import pods
+
+    monkeypatch.setattr(pods, "LOOK", 5)
+    said, _ = failure(task)
     assert 'secret "no-such-keys" not found' in said
     assert namespace in said
     assert left(cluster, namespace) == []
 
 
 def test_a_pod_that_hangs_is_stopped_at_its_deadline(in_pods: Make, cluster: Cluster, namespace: str) -> None:
-    said, final = failure(in_pods("tables", "import time\ntime.sleep(600)", {"cpu": {"hours": 0.003}}))
-    assert "tables ran for 0.003 hours, the limit, and was stopped" in said
+    said, final = failure(in_pods("tables", "import time\ntime.sleep(600)", {"cpu": {"hours": 0.001}}))
+    assert "tables ran for 0.001 hours, the limit, and was stopped" in said
     assert "pods.cpu.hours" in said
     assert not final
     assert left(cluster, namespace) == []
@@ -159,3 +163,10 @@ def test_more_gpus_than_any_node_has_is_said_with_the_scheduler_s_words(
     assert "Insufficient nvidia.com/gpu" in said
     assert "64 GPUs" in said
     assert left(cluster, namespace) == []
+
+
+def test_every_line_of_a_pod_is_in_the_log_of_its_task_once(in_pods: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    program = "import sys, time\nfor i in range(20):\n    print(f'line <{i}>')\n    time.sleep(1)\nsys.exit(3)"
+    failure(in_pods("tables", program))  # some of it while the pod runs, the rest when it has ended
+    logged = [line for line in capsys.readouterr().out.splitlines() if "[base]" in line]
+    assert [sum(f"line <{index}>" in line for line in logged) for index in range(20)] == [1] * 20
