@@ -19,11 +19,12 @@ CLASSES = 10
 
 def drawn_jpegs(folder: Path, photos: int, side: int) -> list[bytes]:
     """Drawn photos as square JPEGs of `side` pixels."""
-    draw_release(folder, photos=photos)
+    draw_release(folder, photos=photos, defects=False)
     made = []
     for path in sorted((folder / "train").glob("*.jpg")):
         held = io.BytesIO()
-        Image.open(path).convert("RGB").resize((side, side), Image.Resampling.BICUBIC).save(held, "JPEG", quality=90)
+        photo = Image.open(path).convert("RGB")
+        photo.resize((side, side), Image.Resampling.BICUBIC).save(held, "JPEG", quality=90)
         made.append(held.getvalue())
     return made
 
