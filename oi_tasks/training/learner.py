@@ -108,7 +108,7 @@ class Learner(ABC):
         self.model.encoder.requires_grad_(bool(parts) and stage.depth is None)
         for parameter in (parameter for part in parts for parameter in part):
             parameter.requires_grad_(True)
-        self._kept = {}
+        self.forget_features()
         if self._frozen:
             self.model.eval()
             for reader in (self.train, self.tune):
@@ -116,6 +116,10 @@ class Learner(ABC):
                 if kept is not None:
                     self._kept[reader.split] = kept
         self._network = self._prepared()
+
+    def forget_features(self) -> None:
+        """Compute a frozen encoder's outputs for each batch from here on."""
+        self._kept = {}
 
     def _prepared(self) -> Callable[..., Tensor]:
         """The network as the practice runs it: compiled, and in step with the other ranks."""
