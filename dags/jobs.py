@@ -30,7 +30,6 @@ DEFAULTS = {
     "on_failure_callback": notify.failed,
 }
 FINAL_EXITS = (2, 3)  # bad input, a gate's refusal: a retry would say the same
-PASSED_BY_GATE = {"gate": "promote", "serve_check": "serves"}  # what the verdict of a job is that lets a candidate on
 
 
 def profile_param() -> Param:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from oi_tasks.profile.classes import Classes, Clusters
 from oi_tasks.profile.gate import Gate
@@ -30,4 +30,5 @@ class Profile(Part):
     gate: Gate = Field(default_factory=Gate, description="what a model must reach")
     promotion: Promotion = Field("automatic", description="what passes is promoted: at once, or when a person approves")
     approval_hours: PositiveFloat = Field(24.0, description="how long a person is waited for; then it is refused")
+    keep_days: PositiveInt = Field(90, description="what is older and referred to by nothing may be removed")
     pods: Pods = Field(default_factory=Pods, description="what pods ask for")
