@@ -18,22 +18,10 @@ from typing import Any
 
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, task
 
-from jobs import DATASET, DEFAULTS, force_param, job, mapped_job
+from jobs import DATASET, DEFAULTS, dataset, force_param, job, mapped_job
 from promotion import promotion
 
 ANY = "none_failed_min_one_success"  # no cluster to train, or nothing promoted, is no failure
-
-
-@task(inlets=[DATASET])
-def dataset(*, inlet_events: Any, triggering_asset_events: Any) -> dict[str, Any]:
-    """The dataset that started this run; on a timer or by hand, the newest one."""
-    from airflow.sdk.exceptions import AirflowSkipException
-
-    events = list(triggering_asset_events.get(DATASET, [])) or list(inlet_events[DATASET])
-    if not events:
-        raise AirflowSkipException("no dataset is published yet: run oi_ingest first")
-    extra: dict[str, Any] = dict(events[-1].extra)
-    return extra
 
 
 @task

@@ -8,6 +8,7 @@ import pytest
 
 DAGS = Path(__file__).parents[2] / "dags"
 FILES = {
+    "ablation.py": "oi_ablation",
     "housekeeping.py": "oi_housekeeping",
     "ingest.py": "oi_ingest",
     "retrain.py": "oi_retrain",
@@ -138,7 +139,7 @@ def test_parsing_imports_nothing_heavy() -> None:
         f"sys.path.insert(0, {str(DAGS)!r})\n"
         "import airflow.sdk\n"
         "before = set(sys.modules)\n"
-        "import housekeeping, ingest, retrain, rollback, watch\n"
+        "import ablation, housekeeping, ingest, retrain, rollback, watch\n"
         f"print([name for name in {HEAVY!r} if name in set(sys.modules) - before])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)

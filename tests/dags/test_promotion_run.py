@@ -1,7 +1,8 @@
 """From the gate to the promotion in a real Airflow: a person approves, rejects or does not answer, over its REST API."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from oi_tasks.core.verdict_document import VerdictDocument
+from oi_tasks.errors import Unreachable
 from oi_tasks.io.outputs import Outputs
 from oi_tasks.io.store import Store
 from oi_tasks.jobs.promote import Approval
@@ -35,23 +37,26 @@ class World:
     def start(self, **conf: Any) -> Run:
         return self.airflow.trigger(DAG, {"verdict_id": self.verdict, **conf})
 
-    def wait(self, run: Run, task: str, *states: str) -> dict[str, str | None]:
-        """The states of all tasks once one of them has one of these states."""
-        until = time.monotonic() + PATIENCE
-        while time.monotonic() < until:
-            found = {step.task_id: step.state for step in self.airflow.steps(run)}
-            if found.get(task) in states:
-                return found
+    def states(self, run: Run) -> dict[str, str | None]:
+        return {step.task_id: step.state for step in self.airflow.steps(run)}
+
+    def until(self, run: Run, done: Callable[[], bool]) -> dict[str, str | None]:
+        """The states of all tasks once it is done; an Airflow that is too busy to answer is asked again."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            with suppress(Unreachable):
+                if done():
+                    return self.states(run)
             time.sleep(0.5)
-        raise AssertionError(f"{task} is {found.get(task)}, of {found}")
+        raise AssertionError(f"it does not come to that: {self.states(run)}")
+
+    def wait(self, run: Run, task: str, state: str) -> dict[str, str | None]:
+        return self.until(run, lambda: self.states(run).get(task) == state)
 
     def ended(self, run: Run) -> dict[str, str | None]:
-        until = time.monotonic() + PATIENCE
-        while self.airflow.run(DAG, run.id).active:
-            assert time.monotonic() < until, "the run does not end"
-            time.sleep(0.5)
+        found = self.until(run, lambda: not self.airflow.run(DAG, run.id).active)
         assert self.airflow.run(DAG, run.id).state == "success"
-        return {step.task_id: step.state for step in self.airflow.steps(run)}
+        return found
 
     def given(self, run: Run, task: str) -> Any:
         step = next(step for step in self.airflow.steps(run) if step.task_id == task)
