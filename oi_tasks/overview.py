@@ -80,8 +80,7 @@ def look(settings: Settings, dag_id: str = "", run_id: str = "") -> Overview:
     no_pages: tuple[Page, ...] = ()
     no_entries: tuple[Entry, ...] = ()
     pages = ask(lambda: _pages_of(store, dag_id, run_id) if run_id else _newest_pages(outputs), no_pages)
-    no_entries: tuple[Mapping[str, Any], ...] = ()
-    ledger = ask(lambda: tuple(entry.plain() for entry in Ledger(store).entries()[: -RECENT - 1 : -1]), no_entries)
+    ledger = ask(lambda: tuple(Ledger(store).entries()[: -RECENT - 1 : -1]), no_entries)
     return Overview(champion, quality, pages, ledger, tuple(problems))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from oi_tasks.core.ledger import Entry
 from oi_tasks.io.ledger import Ledger
 from oi_tasks.io.store import WORK, Store
 from oi_tasks.overview import look
@@ -37,7 +38,7 @@ def test_one_look_tells_what_the_chain_did(chain: Chain) -> None:
         chain.said[job]["result"]["report"] for job in ("validate", "report")
     }
     entries = list(Ledger(Store(chain.settings)).entries())
-    assert [entry["number"] for entry in found.ledger] == [entry.number for entry in reversed(entries)][:10]
+    assert [entry.number for entry in found.ledger] == [entry.number for entry in reversed(entries)][:10]
 
 
 def test_the_reports_of_a_run_are_those_of_its_steps(chain: Chain) -> None:
@@ -65,8 +66,8 @@ def test_what_is_down_is_said_and_the_rest_is_shown(chain: Chain, nobody: str) -
 
 def test_the_page_shows_it_and_escapes_what_people_wrote(chain: Chain) -> None:
     found = look(chain.settings)
-    evil = {"number": 99, "at": "2026-01-02T03:04:05", "event": "rolled back", "subject": "oi-cascade"}
-    evil |= {"facts": {"version": 1, "reason": "<script>alert(1)</script>", "who": "Ann"}}
+    why = "<script>alert(1)</script>"
+    evil = Entry(99, "2026-01-02T03:04:05", "rolled back", "oi-cascade", {"version": 1}, "", by="Ann", why=why)
     page = overview_page(
         type(found)(found.champion, found.quality, found.pages, (evil,), ()), lambda place: f"/x/{place}"
     )
@@ -77,7 +78,7 @@ def test_the_page_shows_it_and_escapes_what_people_wrote(chain: Chain) -> None:
 
 def test_a_refusal_reads_as_a_sentence() -> None:
     facts = {"version": 4, "reasons": [{"code": "below_floor", "text": "macro F1 is 0.4, its floor 0.5"}]}
-    said = sentence_of({"number": 1, "event": "refused", "subject": "k", "facts": facts})
+    said = sentence_of(Entry(1, "2026-01-02T03:04:05", "refused", "k", facts, ""))
     assert said == "version 4: refused: macro F1 is 0.4, its floor 0.5"
 
 

@@ -94,7 +94,7 @@ def _print_pipeline(console: "Console", found: "Overview", airflow: dict[str, An
     for dag, run in airflow.get("runs", {}).items():
         lines.append((dag, f"{run['state']}, started {(run['start_date'] or 'not yet')[:16].replace('T', ' ')} UTC"))
     lines += [("waits", f"{subject} (an answer is asked for in Airflow)") for subject in airflow.get("waiting", ())]
-    lines += [("ledger", f"{entry['number']}. {sentence_of(entry)}") for entry in found.ledger[:3]]
+    lines += [("ledger", f"{entry.number}. {sentence_of(entry)}") for entry in found.ledger[:3]]
     problems = [*found.problems, *([airflow["problem"]] if "problem" in airflow else [])]
     lines += [("problem", problem) for problem in problems]
     console.print()
