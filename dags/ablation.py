@@ -33,6 +33,7 @@ with DAG(
     schedule=None,
     catchup=False,
     max_active_runs=1,
+    is_paused_upon_creation=False,
     default_args=DEFAULTS,
     params={"force": force_param()},
     tags=["open-images", "training"],
