@@ -14,8 +14,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import Asset, BaseOperator, Context, Param, XComArg
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk import Asset, BaseOperator, Context, Param, XComArg, task
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 from oi_tasks.pods.manifest import TRAINING, job_words
 from oi_tasks.profile import profile_files
 from oi_tasks.settings import settings
@@ -30,7 +30,17 @@ DEFAULTS = {
     "on_failure_callback": notify.failed,
 }
 FINAL_EXITS = (2, 3)  # bad input, a gate's refusal: a retry would say the same
-PASSED_BY_GATE = {"gate": "promote", "serve_check": "serves"}  # what the verdict of a job is that lets a candidate on
+SHOWN = "shown"
+
+
+@task(inlets=[DATASET])
+def dataset(*, inlet_events: Any, triggering_asset_events: Any) -> dict[str, Any]:
+    """The dataset that started this run; on a timer or by hand, the newest one."""
+    events = list(triggering_asset_events.get(DATASET, [])) or list(inlet_events[DATASET])
+    if not events:
+        raise AirflowSkipException("no dataset is published yet: run oi_ingest first")
+    extra: dict[str, Any] = dict(events[-1].extra)
+    return extra
 
 
 def profile_param() -> Param:
@@ -61,7 +71,8 @@ class JobTask:
     def sets(self) -> dict[str, Any]:
         """The job's fields: an upstream task's result stands for the id of its output, a list of them for theirs."""
         given = {**self.inputs, **self.mapped}
-        return {name: _id_of(value) for name, value in given.items() if value is not None}
+        # What names a mapped task on the page is no field of its job.
+        return {name: _id_of(value) for name, value in given.items() if value is not None and name != SHOWN}
 
     def arguments_for(self, context: Context) -> list[str]:
         """The words after `oi`."""
@@ -143,7 +154,10 @@ def job(name: str, profile: Any, *, trigger_rule: str = "all_success", **inputs:
 
 
 def mapped_job(name: str, profile: Any, over: XComArg, label: str, **inputs: Any) -> Any:
-    """A task for each item of a list of fields, `label` naming the field that the page shows; returns their results."""
+    """A task for each item of a list of fields; returns their results.
+
+    `label` names the field that the page shows: one of the job's, or `shown`, which is for the page alone.
+    """
     operator, arguments = _operator()
     own = {key: value for key, value in arguments(name).items() if value is not None}
     shown = "{{ task.mapped['" + label + "'] }}"

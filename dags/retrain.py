@@ -16,60 +16,18 @@ With nothing new, every step is reused and the run ends at once.
 
 from typing import Any
 
-from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, task
 
-import notify
-from approval import COMMENT, ApprovePromotion, answer_of, next_step
-from jobs import DATASET, DEFAULTS, PASSED_BY_GATE, force_param, job, mapped_job
+from jobs import DATASET, DEFAULTS, dataset, force_param, job, mapped_job
+from promotion import promotion
 
 ANY = "none_failed_min_one_success"  # no cluster to train, or nothing promoted, is no failure
-
-
-@task(inlets=[DATASET])
-def dataset(*, inlet_events: Any, triggering_asset_events: Any) -> dict[str, Any]:
-    """The dataset that started this run; on a timer or by hand, the newest one."""
-    from airflow.sdk.exceptions import AirflowSkipException
-
-    events = list(triggering_asset_events.get(DATASET, [])) or list(inlet_events[DATASET])
-    if not events:
-        raise AirflowSkipException("no dataset is published yet: run oi_ingest first")
-    extra: dict[str, Any] = dict(events[-1].extra)
-    return extra
 
 
 @task
 def cluster_fields(planned: dict[str, Any]) -> list[dict[str, str]]:
     """One set of fields for each cluster to train."""
     return [{"cluster": name} for name in planned["result"]["clusters"]]
-
-
-@task.short_circuit(ignore_downstream_trigger_rules=False)
-def passed(verdict: dict[str, Any]) -> bool:
-    """Whether the gate lets the candidate through; if not, promotion is skipped and the report still written."""
-    reasons = [f"{reason['code']}: {reason['text']}" for reason in verdict["result"]["reasons"]]
-    if reasons:
-        notify.tell("\n".join([f"oi_retrain: version {verdict['result']['candidate']} is refused", *reasons]))
-    return bool(verdict["result"]["verdict"] == PASSED_BY_GATE["gate"])
-
-
-@task.branch
-def ask(profile: dict[str, Any], verdict: dict[str, Any], served: dict[str, Any], *, ti: Any) -> str:
-    """Whether a person is to be asked; what they need to know is written here."""
-    if profile["promotion"] == "automatic" or served["result"]["verdict"] != PASSED_BY_GATE["serve_check"]:
-        return "decide"
-    from oi_tasks.reports.approval import approval_text
-
-    ti.xcom_push(key="body", value=approval_text(verdict["id"]))
-    return "approve"
-
-
-@task.branch(trigger_rule="none_failed")
-def decide(*, ti: Any) -> str | None:
-    """Go on to the promotion, or enter that a person, or the time, said no."""
-    answer = answer_of(ti.xcom_pull(task_ids="approve"))
-    ti.xcom_push(key="approval", value=answer)
-    return next_step(ti.xcom_pull(task_ids="serve_check"), answer)
 
 
 with DAG(
@@ -94,21 +52,6 @@ with DAG(
     )
     scores = job("evaluate", profile, trigger_rule=ANY, dataset=data, classifier=classifier, semseg=semseg)
     verdict = job("gate", profile, evaluation=scores)
-    served = job("serve_check", profile, verdict=verdict)
-    passed(verdict) >> served
-    asked = ask(profile, verdict, served)
-    approve = ApprovePromotion(
-        task_id="approve",
-        profile=profile,
-        subject="Promote version {{ ti.xcom_pull(task_ids='gate')['result']['candidate'] }} of oi-cascade?",
-        body="{{ ti.xcom_pull(task_ids='ask', key='body') }}",
-        params={"comment": COMMENT},
-    )
-    decided = decide()
-    asked >> approve >> EmptyOperator(task_id="approved") >> decided
-    asked >> decided
-    approval = decided["approval"]
-    promoted = job("promote", profile, verdict=verdict, served=served, approval=approval)
-    job("turn_down", profile, verdict=verdict, approval=approval)
+    promoted = promotion(job, profile, planned, verdict)
     report = job("report", profile, verdict=verdict, promoted=promoted, trigger_rule=ANY)
     planned >> data

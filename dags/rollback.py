@@ -39,6 +39,7 @@ with DAG(
     schedule=None,
     catchup=False,
     max_active_runs=1,
+    is_paused_upon_creation=False,
     default_args=DEFAULTS,
     params={
         "reason": Param(

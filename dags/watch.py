@@ -28,6 +28,7 @@ with DAG(
     schedule=CronTriggerTimetable("30 * * * *", timezone="UTC"),
     catchup=False,
     max_active_runs=1,
+    is_paused_upon_creation=False,
     default_args=DEFAULTS,
     params={"profile": profile_param()},
     tags=["open-images", "registry"],

@@ -188,6 +188,13 @@ class Store:
                 if item.object_name is not None:
                     yield item.object_name, item.size or 0, item.etag or ""
 
+    def list_times(self, bucket: str, prefix: str = "") -> Iterator[tuple[str, int, datetime]]:
+        """Key, size in bytes, and when it was last written, of the objects under a prefix, in order."""
+        with self._asking(bucket, prefix):
+            for item in self._client.list_objects(bucket, prefix=prefix, recursive=True):
+                if item.object_name is not None and item.last_modified is not None:
+                    yield item.object_name, item.size or 0, item.last_modified
+
     def versions(self, bucket: str, prefix: str = "") -> Iterator[ObjectVersion]:
         """All versions of the objects under a prefix, keys in order."""
         with self._asking(bucket, prefix):

@@ -94,7 +94,12 @@ class Tracking:
 
     def set_alias(self, model: str, alias: str, version: int) -> None:
         """Point an alias to a version."""
-        self.client.set_registered_model_alias(model, alias, str(version))
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self.client.set_registered_model_alias(model, alias, str(version))
+        except MlflowException as error:
+            raise self._down(error) from None
 
     def drop_alias(self, model: str, alias: str) -> None:
         """Take an alias away; one that is not there is no error."""

@@ -6,7 +6,6 @@ from pydantic import Field, PositiveInt, StringConstraints
 
 from oi_tasks.io.champions import Champions
 from oi_tasks.io.ledger import Ledger, who
-from oi_tasks.io.outputs import Output
 from oi_tasks.io.serving import ask, plain_photo
 from oi_tasks.jobs.base import Job, JobIO, JobResult
 from oi_tasks.jobs.plan import CASCADE
@@ -38,10 +37,6 @@ class RollBack(Job):
     def from_profile(cls, profile: Profile, **inputs: Any) -> Self:
         """Nothing of the profile matters here."""
         return cls(**inputs)
-
-    def still_good(self, io: JobIO, output: Output) -> bool:
-        """What was done once is not done again."""
-        return True
 
     def run(self, io: JobIO) -> Result:
         """Roll back. Raises Refused for a version that is gone, does not load, was turned down or never champion."""

@@ -1,9 +1,10 @@
 """The profile: one file that configures a whole pipeline. Every field has a default that serves."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
+from oi_tasks.profile.ablation import Ablation, recipes
 from oi_tasks.profile.classes import Classes, Clusters
 from oi_tasks.profile.gate import Gate
 from oi_tasks.profile.parts import Part
@@ -30,4 +31,12 @@ class Profile(Part):
     gate: Gate = Field(default_factory=Gate, description="what a model must reach")
     promotion: Promotion = Field("automatic", description="what passes is promoted: at once, or when a person approves")
     approval_hours: PositiveFloat = Field(24.0, description="how long a person is waited for; then it is refused")
+    keep_days: PositiveInt = Field(90, description="what is older and referred to by nothing may be removed")
+    ablation: Ablation = Field(default_factory=Ablation, description="what oi_ablation tries")
     pods: Pods = Field(default_factory=Pods, description="what pods ask for")
+
+    @model_validator(mode="after")
+    def _variants_can_be(self) -> Self:
+        """A variant with a field that there is not is said when the profile is read, not after an hour of training."""
+        list(recipes(self.classifier, self.ablation))
+        return self

@@ -8,12 +8,14 @@ import pytest
 
 DAGS = Path(__file__).parents[2] / "dags"
 FILES = {
+    "ablation.py": "oi_ablation",
+    "housekeeping.py": "oi_housekeeping",
     "ingest.py": "oi_ingest",
     "retrain.py": "oi_retrain",
     "rollback.py": "oi_rollback",
     "watch.py": "oi_watch",
 }
-WIRING = {"approval.py", "jobs.py", "notify.py", "pods.py"}
+WIRING = {"jobs.py", "notify.py", "pods.py", "promotion.py"}
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +109,7 @@ def test_who_does_not_answer_has_refused_and_no_worker_waits(bag) -> None:
 )
 def test_what_comes_after_the_gate(bag, monkeypatch, served: str | None, response, then: str | None) -> None:
     monkeypatch.syspath_prepend(str(DAGS))
-    from approval import answer_of, next_step
+    from promotion import answer_of, next_step
 
     from oi_tasks.jobs.promote import Approval
 
@@ -137,7 +139,7 @@ def test_parsing_imports_nothing_heavy() -> None:
         f"sys.path.insert(0, {str(DAGS)!r})\n"
         "import airflow.sdk\n"
         "before = set(sys.modules)\n"
-        "import ingest, retrain, rollback, watch\n"
+        "import ablation, housekeeping, ingest, retrain, rollback, watch\n"
         f"print([name for name in {HEAVY!r} if name in set(sys.modules) - before])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)

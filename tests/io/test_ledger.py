@@ -183,11 +183,13 @@ def test_who_was_champion_on_a_day(own_ledger, date: str, said: str) -> None:
 
 def test_what_cannot_be_is_one_line(own_ledger) -> None:
     for words, status, said in (
-        (("at", "yesterday"), 2, "is no date"),
-        (("show", "9"), 2, "the ledger has no entry 9"),
+        (("ledger", "at", "yesterday"), 2, "is no date"),
+        (("ledger", "show", "9"), 2, "the ledger has no entry 9"),
+        (("rollback", "--reason", " "), 2, "--reason cannot be"),
+        (("rollback", "--reason", "it misses dogs"), 4, "MLflow does not answer"),
     ):
-        done = oi(own_ledger, "ledger", *words)
-        assert done.returncode == status
+        done = oi(own_ledger, *words)
+        assert done.returncode == status, done.stderr
         assert said in done.stderr
         assert done.stderr.count("\n") == 1
     entry = Ledger(Store(Settings(_env_file=own_ledger.state / "env"))).entry(2)

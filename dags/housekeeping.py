@@ -1,0 +1,38 @@
+"""### List what is past its time, and remove it when asked to
+
+Every Sunday at noon: lists outputs, objects, checkpoints and model versions that are older than the profile's
+`keep_days` and that nothing refers to: no champion and no earlier one, no entry of the ledger, nothing younger. It
+removes nothing unless started by hand with *Remove*. Release files and photos are never touched.
+"""
+
+from typing import Any
+
+from airflow.sdk import DAG, CronTriggerTimetable, Param, task
+
+from jobs import DEFAULTS, job, profile_param
+
+
+@task
+def profile(params: dict[str, Any]) -> dict[str, Any]:
+    """The profile, for how long things are kept."""
+    from oi_tasks.profile import load_profile
+
+    return load_profile(params["profile"]).model_dump(mode="json")
+
+
+with DAG(
+    dag_id="oi_housekeeping",
+    dag_display_name="Open Images: housekeeping",
+    description="List what is past its time and referred to by nothing; remove it when asked to",
+    doc_md=__doc__,
+    schedule=CronTriggerTimetable("0 12 * * 0", timezone="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULTS,
+    params={
+        "profile": profile_param(),
+        "remove": Param(False, type="boolean", title="Remove", description="remove what is listed"),
+    },
+    tags=["open-images", "store"],
+):
+    job("housekeeping", profile(), remove="{{ params.remove | tojson }}")

@@ -1,0 +1,32 @@
+"""The page of an ablation: what worked, what did not, and what cannot be told apart from chance."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from oi_tasks.core.ablation import Effect, Scores, mean_interval
+from oi_tasks.reports.page import render
+from oi_tasks.reports.run import NAMES, interval
+
+TAGS = {"helps": "good", "hurts": "bad", "unclear": ""}
+
+
+def ablation_page(profile: str, base: Scores, found: Sequence[Effect], variants: Mapping[str, Any]) -> str:
+    """The page, as self-contained HTML; the strongest effects first."""
+    numbers = sorted(next(iter(base.values())))
+    based = {}
+    for number in numbers:
+        mean, low, high = mean_interval([scores[number] for scores in base.values()])
+        based[NAMES.get(number, number)] = interval({"value": mean, "low": low, "high": high})
+    rows = [
+        {
+            "variant": effect.variant,
+            "number": NAMES.get(effect.number, effect.number),
+            "seeds": effect.seeds,
+            "mean": effect.mean,
+            "difference": interval({"value": effect.difference, "low": effect.low, "high": effect.high}),
+            "said": effect.said,
+            "tag": TAGS[effect.said],
+        }
+        for effect in sorted(found, key=lambda effect: (effect.number != "macro_f1", effect.number, -effect.difference))
+    ]
+    return render("ablation.html.j2", profile=profile, seeds=len(base), base=based, rows=rows, variants=dict(variants))

@@ -1,0 +1,53 @@
+"""The tasks from the gate to the promotion as `oi_retrain` has them, on jobs that only say what the run's form says."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import DAG, Param, task
+
+sys.path.insert(0, str(Path(__file__).parents[3] / "dags"))
+from promotion import promotion
+
+
+def job(name: str, profile: Any, **inputs: Any) -> Any:
+    """A task that returns what the form says of the job, and what it was given."""
+
+    @task(task_id=name)
+    def said(given: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
+        return {"id": params["verdict_id"], "reused": False, "result": params[name], "given": given}
+
+    return said(inputs)
+
+
+@task
+def profile(params: dict[str, Any]) -> dict[str, Any]:
+    """The profile, as far as it matters here."""
+    return {"promotion": params["promotion"], "approval_hours": params["hours"]}
+
+
+@task(trigger_rule="none_failed_min_one_success")
+def report(verdict: Any, promoted: Any) -> bool:
+    """Whether something was promoted."""
+    return promoted is not None
+
+
+with DAG(
+    dag_id="toy_promotion",
+    schedule=None,
+    max_active_runs=8,
+    params={
+        "verdict_id": "",
+        "promotion": "automatic",
+        "hours": 24.0,
+        "plan": Param({"champion": 1}, type="object"),
+        "gate": Param({"verdict": "promote", "candidate": 2, "champion": 1, "reasons": []}, type="object"),
+        "serve_check": Param({"verdict": "serves"}, type="object"),
+        "promote": Param({"version": 2}, type="object"),
+        "turn_down": Param({"candidate": 2}, type="object"),
+    },
+):
+    chosen = profile()
+    verdict = job("gate", chosen)
+    promoted = promotion(job, chosen, job("plan", chosen), verdict)
+    report(verdict, promoted)

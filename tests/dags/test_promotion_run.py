@@ -1,0 +1,144 @@
+"""From the gate to the promotion in a real Airflow: a person approves, rejects or does not answer, over its REST API."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from oi_tasks.core.verdict_document import VerdictDocument
+from oi_tasks.errors import Unreachable
+from oi_tasks.io.outputs import Outputs
+from oi_tasks.io.store import Store
+from oi_tasks.jobs.promote import Approval
+from oi_tasks.local import keys, services
+from oi_tasks.local.addresses import Addresses
+from oi_tasks.local.airflow_api import Airflow, Run
+from oi_tasks.settings import Settings
+
+pytestmark = pytest.mark.slow
+DAG = "toy_promotion"
+PATIENCE = 400.0  # seconds, on a busy machine
+REFUSED = {"verdict": "refuse", "candidate": 2, "champion": 1, "reasons": [{"code": "below_floor", "text": "too low"}]}
+
+
+@dataclass
+class World:
+    """A running Airflow, and a published verdict."""
+
+    airflow: Airflow
+    verdict: str
+    user: str
+
+    def start(self, **conf: Any) -> Run:
+        return self.airflow.trigger(DAG, {"verdict_id": self.verdict, **conf})
+
+    def states(self, run: Run) -> dict[str, str | None]:
+        return {step.task_id: step.state for step in self.airflow.steps(run)}
+
+    def until(self, run: Run, done: Callable[[], bool]) -> dict[str, str | None]:
+        """The states of all tasks once it is done; an Airflow that is too busy to answer is asked again."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            with suppress(Unreachable):
+                if done():
+                    return self.states(run)
+            time.sleep(0.5)
+        raise AssertionError(f"it does not come to that: {self.states(run)}")
+
+    def wait(self, run: Run, task: str, state: str) -> dict[str, str | None]:
+        return self.until(run, lambda: self.states(run).get(task) == state)
+
+    def ended(self, run: Run) -> dict[str, str | None]:
+        found = self.until(run, lambda: not self.airflow.run(DAG, run.id).active)
+        assert self.airflow.run(DAG, run.id).state == "success"
+        return found
+
+    def given(self, run: Run, task: str) -> Any:
+        step = next(step for step in self.airflow.steps(run) if step.task_id == task)
+        return self.airflow.value(step)["given"]
+
+    def details(self, run: Run) -> str:
+        return f"/dags/{DAG}/dagRuns/{quote(run.id, safe='')}/taskInstances/approve/-1/hitlDetails"
+
+    def answer(self, run: Run, option: str, comment: str) -> None:
+        said = {"chosen_options": [option], "params_input": {"comment": comment}}
+        self.airflow._ask("PATCH", self.details(run), json=said)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    state = tmp_path_factory.mktemp("airflow")
+    folder = Path(__file__).with_name("promotion_dags")
+    running = services.start(state, ("minio", "airflow"), Addresses.free(), dags=folder)
+    try:
+        found = Settings(_env_file=running.state / "env", cache=state / "cache")
+        document = VerdictDocument(
+            decision="promote", reasons=(), note="compared with the champion", candidate=2, champion=1,
+            evaluation="e" * 20, profile="toy", judged=(), thresholds={},
+        )  # fmt: skip
+        out = tmp_path_factory.mktemp("verdict")
+        (out / "verdict.json").write_text(document.model_dump_json())
+        outputs = Outputs(Store(found), found.cache)
+        verdict = outputs.publish("gate", "1", "k", {}, out, {}, {}).id
+        lines = keys.read(running.state / "env")
+        airflow = Airflow(lines["OI_AIRFLOW_URL"], lines["OI_AIRFLOW_USER"], lines["OI_AIRFLOW_PASSWORD"])
+        until = time.monotonic() + PATIENCE
+        while not airflow.dag_exists(DAG):
+            assert time.monotonic() < until, airflow.import_errors()
+            time.sleep(1)
+        airflow.unpause(DAG)
+        yield World(airflow, verdict, lines["OI_AIRFLOW_USER"])
+    finally:
+        services.stop(state)
+
+
+def test_each_way_from_the_gate_ends_as_it_should(world: World) -> None:
+    asked = {"promotion": "approval"}
+    runs = {
+        "approved": world.start(**asked),
+        "rejected": world.start(**asked),
+        "late": world.start(**asked, hours=0.001),
+        "automatic": world.start(),
+        "refused": world.start(gate=REFUSED),
+        "does not serve": world.start(**asked, serve_check={"verdict": "refuse"}),
+        "nothing new": world.start(**asked, plan={"champion": 2}),
+    }
+    for name in ("approved", "rejected"):
+        states = world.wait(runs[name], "approve", "awaiting_input")
+        assert states["promote"] is None
+        assert states["turn_down"] is None
+    body = world.airflow._get(world.details(runs["approved"]))["body"]
+    assert "Version 2 of oi-cascade passed the gate of the profile toy" in body
+    assert "/#/models/oi-cascade/versions/2" in body
+    world.answer(runs["approved"], "Approve", "looks good")
+    world.answer(runs["rejected"], "Reject", "the dogs are gone")
+    ends = {name: world.ended(run) for name, run in runs.items()}
+    outcome = {name: (states["promote"], states["turn_down"]) for name, states in ends.items()}
+    assert outcome == {
+        "approved": ("success", "skipped"),
+        "rejected": ("skipped", "success"),
+        "late": ("skipped", "success"),
+        "automatic": ("success", "skipped"),
+        "refused": ("skipped", "skipped"),
+        "does not serve": ("skipped", "skipped"),
+        "nothing new": ("success", "skipped"),
+    }
+    assert {states["report"] for states in ends.values()} == {"success"}
+    assert ends["nothing new"]["approve"] == ends["automatic"]["approve"] == "skipped"
+    assert ends["refused"]["serve_check"] == "skipped"
+    answers = {
+        "approved": world.given(runs["approved"], "promote")["approval"],
+        "rejected": world.given(runs["rejected"], "turn_down")["approval"],
+        "late": world.given(runs["late"], "turn_down")["approval"],
+    }
+    said = {name: Approval.model_validate(answer) for name, answer in answers.items()}
+    assert (said["approved"].answer, said["approved"].comment) == ("approve", "looks good")
+    assert (said["rejected"].answer, said["rejected"].comment) == ("reject", "the dogs are gone")
+    assert (said["late"].answer, said["late"].by) == ("reject", "")
+    assert said["approved"].by == said["rejected"].by == world.user
+    assert said["approved"].at.startswith("20")
