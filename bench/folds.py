@@ -69,9 +69,9 @@ def servers(state: Path) -> Iterator[Settings]:
         services.stop(state)
 
 
-def image_labels(release: Path) -> dict[str, str]:
+def image_labels(release: Path, split: str = "train") -> dict[str, str]:
     """The one class of each photo, by ImageID."""
-    with (release / f"train-{ANNOTATION[1]}.csv").open() as file:
+    with (release / f"{split}-{ANNOTATION[1]}.csv").open() as file:
         return {row["ImageID"]: row["LabelName"] for row in csv.DictReader(file) if float(row["Confidence"]) >= 1}
 
 
@@ -145,11 +145,13 @@ def linear(profile: Profile, settings: Settings, training: Path, held: Path, scr
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import accuracy_score, f1_score
 
-    encoder = frozen_encoder(profile, settings, scratch)
-    learnt, true = (image_labels(folder) for folder in (training, held))
+    from oi_tasks.io.folder import split_in
+
+    encoder, scored = frozen_encoder(profile, settings, scratch), split_in(held, "")[0]
+    learnt, true = image_labels(training), image_labels(held, scored)
     regression = LogisticRegression(C=0.1, max_iter=3000)
-    regression.fit(features(encoder, training, list(learnt)), list(learnt.values()))
-    said = regression.predict(features(encoder, held, list(true)))
+    regression.fit(features(encoder, training / "train", list(learnt)), list(learnt.values()))
+    said = regression.predict(features(encoder, held / scored, list(true)))
     right = list(true.values())
     return {"top1_accuracy": accuracy_score(right, said), "macro_f1": f1_score(right, said, average="macro")}
 
@@ -167,7 +169,7 @@ def frozen_encoder(profile: Profile, settings: Settings, scratch: Path) -> Any:
     return encoder.eval().to(memory_format=torch.channels_last)
 
 
-def features(encoder: Any, release: Path, ids: list[str]) -> Any:
+def features(encoder: Any, folder: Path, ids: list[str]) -> Any:
     """(N, F) averages of the last maps, of photos cropped as the weights' own recipe has it."""
     import numpy as np
     import torch
@@ -177,7 +179,7 @@ def features(encoder: Any, release: Path, ids: list[str]) -> Any:
     fitted = create_transform(**resolve_data_config({}, model=encoder.backbone) | {"mean": (0, 0, 0), "std": (1, 1, 1)})
     rows = []
     for start in range(0, len(ids), BATCH):
-        photos = [Image.open(release / "train" / f"{name}.jpg").convert("RGB") for name in ids[start : start + BATCH]]
+        photos = [Image.open(folder / f"{name}.jpg").convert("RGB") for name in ids[start : start + BATCH]]
         with torch.inference_mode():
             rows.append(encoder(torch.stack([fitted(photo) for photo in photos])).mean((2, 3)).numpy())
     return np.concatenate(rows)

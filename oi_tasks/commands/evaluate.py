@@ -3,6 +3,7 @@
 import json
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +23,7 @@ from oi_tasks.io.progress import ProgressLine
 from oi_tasks.settings import settings
 
 if TYPE_CHECKING:
+    from oi_tasks.core.label_scores import LabelScores
     from oi_tasks.io.folder import ReleaseFolder
 
 app = typer.Typer()
@@ -77,6 +79,29 @@ def _score(folder: Path, address: str, split: str, as_json: bool, page: str) -> 
     if page:
         ...
     print(json.dumps(found, indent=1)) if as_json else _show(found)
+
+
+def _write_page(
+    path: Path,
+    scores: "LabelScores",
+    release: "ReleaseFolder",
+    found: dict[str, Any],
+    ancestors: Mapping[str, Sequence[str]],
+) -> None:
+    """The error analysis as one HTML file. Raises BadInput when it cannot be written there."""
+    from oi_tasks.reports.errors import Judged, errors_page
+
+    ids = release.samples["ImageID"].to_list()
+    judged = Judged(scores, ancestors, ids, release.samples["boxes"].to_list(), lambda row: release.photo(ids[row]))
+    numbers = {
+        name: {"value": found[name], "low": low, "high": high} for name, (low, high) in found["intervals"].items()
+    }
+    text = errors_page(judged, found["model"], f"{release.split} photos of {release.folder.name}", numbers)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"the page cannot be written: {error.strerror}", where=str(path)) from None
+    _say(f"the error analysis is in {path}")
 
 
 def _tell_left_out(release: "ReleaseFolder") -> None:

@@ -122,7 +122,7 @@ def confusion_distances(counts: Ints) -> Floats:
     """(C, C): 1 less the share of two classes' photos that are taken for the other, both ways; 0 on the diagonal."""
     totals = counts.sum(1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
-    distances = 1 - np.clip((shares + shares.T) / 2, 0, 1)
+    distances: Floats = 1 - np.clip((shares + shares.T) / 2, 0, 1)
     np.fill_diagonal(distances, 0)
     return distances
 

@@ -42,9 +42,9 @@ class ModelMeta(BaseModel):
 
         Under a softmax classes compete for a photo that shows one of them, and no threshold has to be crossed.
         """
-        if self.activation == "softmax":
-            return np.arange(len(self.classes)) == probabilities.argmax(1)[:, None]
         named: NDArray[np.bool_] = probabilities >= np.array(self.thresholds)
+        if self.activation == "softmax":
+            named = np.arange(len(self.classes)) == probabilities.argmax(1)[:, None]
         return named
 
 

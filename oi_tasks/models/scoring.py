@@ -36,6 +36,7 @@ class Scores:
     classes: list[dict[str, Any]]
     slices: list[Slice]
     labels: LabelScores
+    ancestors: dict[str, tuple[str, ...]]
 
     def numbers(self, drawn: Resamples) -> dict[str, dict[str, Number]]:
         """Every number with its interval, by part."""
@@ -108,7 +109,7 @@ class Scoring:
             *aspect_slices(table["bin"].to_list()),
             *box_slices(table["boxes"].to_list(), len(meta.classes)),
         ]
-        return Scores(table["id"].to_list(), counts, self._classes(labels), slices, labels)
+        return Scores(table["id"].to_list(), counts, self._classes(labels), slices, labels, meta.ancestors)
 
     def _clusters_of(self, sample: Sample) -> list[str]:
         boxed = {box["class"] for box in sample.boxes}

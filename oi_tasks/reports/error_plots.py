@@ -103,6 +103,9 @@ def _figure(width: float, height: float, panels: int = 1) -> tuple[Any, Any]:
 
 
 def _svg(figure: Any) -> str:
+    from matplotlib import rc_context
+
     text = StringIO()
-    figure.savefig(text, format="svg", metadata={"Date": None})
+    with rc_context({"svg.hashsalt": "oi"}):  # equal plots are equal bytes
+        figure.savefig(text, format="svg", metadata={"Date": None})
     return text.getvalue()[text.getvalue().index("<svg") :]

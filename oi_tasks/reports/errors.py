@@ -44,7 +44,7 @@ def errors_page(judged: Judged, model: str, subject: str, numbers: Mapping[str, 
     counts = confusion.confusion(scores.probabilities, scores.present)
     pairs = confusion.confused_pairs(counts, scores.classes, judged.ancestors)
     curves = calibration(scores.probabilities, scores.present, scores.known)
-    shown = np.flatnonzero(photos > 0)
+    shown = [place for place, row in enumerate(rows) if row["photos"]]
     distances = (
         confusion.confusion_distances(counts[np.ix_(shown, shown)]),
         confusion.hierarchy_distances([scores.classes[place] for place in shown], judged.ancestors),
