@@ -28,6 +28,8 @@ from oi_tasks.settings import Settings
 
 TUNE = 0.1  # share of a fold's training photos that set thresholds
 ANNOTATION = ("annotations-bbox", "annotations-human-imagelabels-boxable", "images-boxable")
+BATCH = 32
+NUMBERS = {"top1_accuracy": "top-1", "macro_f1": "macro F1"}
 Documents = list[dict[str, Any]]
 
 
@@ -52,6 +54,7 @@ def main() -> None:
             for number in chosen.only or range(1, chosen.folds + 1):
                 made = split(release, parts[number - 1], Path(name) / f"fold-{number}")
                 done.setdefault("folds", []).append(one(profile, settings, Path(name), f"fold {number}", *made))
+            tell_mean(done["folds"])
     if chosen.out:
         chosen.out.write_text(json.dumps(done, indent=1))
 
@@ -66,9 +69,9 @@ def servers(state: Path) -> Iterator[Settings]:
         services.stop(state)
 
 
-def image_labels(release: Path) -> dict[str, str]:
+def image_labels(release: Path, split: str = "train") -> dict[str, str]:
     """The one class of each photo, by ImageID."""
-    with (release / f"train-{ANNOTATION[1]}.csv").open() as file:
+    with (release / f"{split}-{ANNOTATION[1]}.csv").open() as file:
         return {row["ImageID"]: row["LabelName"] for row in csv.DictReader(file) if float(row["Confidence"]) >= 1}
 
 
@@ -124,13 +127,98 @@ def train(profile: Profile, settings: Settings, training: Path) -> dict[str, Any
     return said["train_classifier"]
 
 
+def score(said: dict[str, Any], settings: Settings, held: Path, scratch: Path) -> dict[str, Any]:
+    """The figures of a registered classifier on a folder, as `oi evaluate FOLDER --json` has them."""
+    from oi_tasks.io.folder import read_annotation, read_photos, split_in
+    from oi_tasks.models.folder_scores import document, score_folder
+    from oi_tasks.models.opening import open_model
+
+    cascade, name = open_model(f"models:/oi-classifier/{said['result']['model_version']}", settings, scratch)
+    meta, (chosen, _) = cascade.meta, split_in(held, "")
+    release = read_photos(read_annotation(held, chosen, meta.classes, meta.labels, meta.ancestors), lambda photos: None)
+    found = document(score_folder(cascade, release, lambda photos: None), release, name)
+    return {key: found[key] for key in ("photos", "top1_accuracy", "macro_f1", "micro_f1", "intervals", "calibration")}
+
+
+def linear(profile: Profile, settings: Settings, training: Path, held: Path, scratch: Path) -> dict[str, float]:
+    """Scikit-learn's logistic regression on the frozen encoder's features, on the same photos: the thing to beat."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import accuracy_score, f1_score
+
+    from oi_tasks.io.folder import split_in
+
+    encoder, scored = frozen_encoder(profile, settings, scratch), split_in(held, "")[0]
+    learnt, true = image_labels(training), image_labels(held, scored)
+    regression = LogisticRegression(C=0.1, max_iter=3000)
+    regression.fit(features(encoder, training / "train", list(learnt)), list(learnt.values()))
+    said = regression.predict(features(encoder, held / scored, list(true)))
+    right = list(true.values())
+    return {"top1_accuracy": accuracy_score(right, said), "macro_f1": f1_score(right, said, average="macro")}
+
+
+def frozen_encoder(profile: Profile, settings: Settings, scratch: Path) -> Any:
+    """The profile's backbone with its pretrained weights."""
+    import torch
+
+    from oi_tasks.io.store import Store
+    from oi_tasks.models.backbones import Encoder
+    from oi_tasks.models.weights import load_pretrained
+
+    encoder, recipe = Encoder(profile.classifier.backbone), profile.classifier
+    load_pretrained(encoder, recipe.backbone, recipe.weights, Store(settings), scratch)
+    return encoder.eval().to(memory_format=torch.channels_last)
+
+
+def features(encoder: Any, folder: Path, ids: list[str]) -> Any:
+    """(N, F) averages of the last maps, of photos cropped as the weights' own recipe has it."""
+    import numpy as np
+    import torch
+    from PIL import Image
+    from timm.data import create_transform, resolve_data_config
+
+    fitted = create_transform(**resolve_data_config({}, model=encoder.backbone) | {"mean": (0, 0, 0), "std": (1, 1, 1)})
+    rows = []
+    for start in range(0, len(ids), BATCH):
+        photos = [Image.open(folder / f"{name}.jpg").convert("RGB") for name in ids[start : start + BATCH]]
+        with torch.inference_mode():
+            rows.append(encoder(torch.stack([fitted(photo) for photo in photos])).mean((2, 3)).numpy())
+    return np.concatenate(rows)
+
+
 def one(profile: Profile, settings: Settings, scratch: Path, name: str, training: Path, held: Path) -> dict[str, Any]:
     """Train on one folder and score another: our classifier, and the linear one."""
     began = time.monotonic()
     said = train(profile, settings, training)
-    seconds = time.monotonic() - began
-    print(f"{name}: trained in {seconds:.0f} s: {said['result']}", file=sys.stderr, flush=True)
-    return {"name": name, "seconds": seconds, "trained": said}
+    seconds = said["seconds"] if not said["reused"] else None
+    found: dict[str, Any] = {"name": name, "training_seconds": seconds, **score(said, settings, held, fresh(scratch))}
+    if not said["reused"]:
+        print(f"{name}: {time.monotonic() - began:.0f} s in all, {seconds:.0f} s of training", file=sys.stderr)
+    found["linear"] = linear(profile, settings, training, held, fresh(scratch))
+    for who, numbers in (("trained", found), ("linear", found["linear"])):
+        figures = ", ".join(f"{title} {numbers[key]:.4f}{spread(numbers, key)}" for key, title in NUMBERS.items())
+        print(f"{name}, {who}: {figures}", flush=True)
+    return found
+
+
+def spread(numbers: dict[str, Any], key: str) -> str:
+    """The interval of a number, where it has one."""
+    low, high = numbers.get("intervals", {}).get(key, (None, None))
+    return "" if low is None else f" ({low:.4f} to {high:.4f})"
+
+
+def fresh(scratch: Path) -> Path:
+    """A new folder below scratch."""
+    return Path(tempfile.mkdtemp(dir=scratch))
+
+
+def tell_mean(done: Documents) -> None:
+    """The mean over the folds, which hold each photo once."""
+    photos = sum(fold["photos"] for fold in done)
+    for who, numbers in (("trained", done), ("linear", [fold["linear"] for fold in done])):
+        figures = ", ".join(
+            f"{title} {sum(fold[key] for fold in numbers) / len(numbers):.4f}" for key, title in NUMBERS.items()
+        )
+        print(f"mean of {len(done)} folds, {photos} photos, {who}: {figures}")
 
 
 if __name__ == "__main__":

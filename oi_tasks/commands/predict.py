@@ -59,12 +59,14 @@ def predict(
     """Find objects in photos. A photo that cannot be read is told, and the others go on; exit status 2 if all are."""
     from oi_tasks.io.photo_list import list_photos
     from oi_tasks.io.store import Store
-    from oi_tasks.io.tracking import Tracking
-    from oi_tasks.models.opening import open_cascade
+    from oi_tasks.models.opening import open_model
 
     listed = list_photos(photos, lambda: Store(settings()))
     with tempfile.TemporaryDirectory(prefix="oi-predict-") as scratch:
-        cascade = open_cascade(model, lambda: Tracking(settings()), Path(scratch))
+        cascade, name = open_model(model, settings(), Path(scratch))
+    if not cascade.clusters:
+        fix = "take one that has clusters, such as models:/oi-cascade@champion"
+        raise BadInput("the model is no cascade: it has no cluster that finds boxes", name, fix)
     rows, summary = [], Summary()
     pictures = _Pictures(draw, cascade) if draw else None
     for one in _predict(cascade, listed):

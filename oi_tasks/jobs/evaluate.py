@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from oi_tasks.core.fingerprint import content_key
 from oi_tasks.errors import Refused
 from oi_tasks.io.outputs import Output
+from oi_tasks.io.store import REPORTS
 from oi_tasks.jobs.base import Job, JobIO, JobResult, OutputId
 from oi_tasks.jobs.plan import CASCADE
 from oi_tasks.profile import Profile
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from oi_tasks.models.cascade import Cascade
     from oi_tasks.models.scoring import Scores
 
+ERRORS = "errors.html"
 MODEL_FILES = ("model.safetensors", "model.json")
 
 
@@ -24,7 +26,8 @@ class Evaluate(Job):
     """Score the candidate, and the champion again, on the same test photos; register the candidate's cascade.
 
     Publishes `scores.json` (numbers with intervals, the champion's, the paired differences, the same by slice),
-    `per_class.parquet`, and `cascade.json` (the cascade's parts, and how its masks become boxes).
+    `per_class.parquet`, `cascade.json` (the cascade's parts, and how its masks become boxes), and `errors.html`, the
+    error analysis, which stands in the bucket of reports as well.
     """
 
     dataset: OutputId
@@ -32,13 +35,14 @@ class Evaluate(Job):
     semseg: tuple[OutputId, ...] = ()
 
     class Result(JobResult):
-        """The candidate's version of oi-cascade, the champion's, and the candidate's numbers."""
+        """The candidate's version of oi-cascade, the champion's, its numbers, and the page of its errors."""
 
         candidate: int
         champion: int | None
         comparable: bool
         numbers: dict[str, dict[str, float | None]]
         mlflow_run: str
+        errors: str = ""
 
     version: ClassVar[str] = "3"
 
@@ -54,8 +58,8 @@ class Evaluate(Job):
         return None if tags is not None and tags.get("parts") == self._parts_key() else champion
 
     def still_good(self, io: JobIO, output: Output) -> bool:
-        """As long as the registry has the candidate's version."""
-        return io.tracking.version_exists(CASCADE, output.result["candidate"])
+        """As long as the registry has the candidate's version, and the page is where people look for it."""
+        return io.tracking.version_exists(CASCADE, output.result["candidate"]) and io.store.exists(REPORTS, self._page)
 
     def _parts_key(self) -> str:
         return content_key({"classifier": self.classifier, "semseg": sorted(self.semseg)})
@@ -94,9 +98,15 @@ class Evaluate(Job):
         (io.out / "scores.json").write_text(json.dumps(scores, indent=1))
         self._per_class(io, ours)
         flat = {part: {name: found["value"] for name, found in named.items()} for part, named in numbers.items()}
+        self._errors(io, reader, ours, numbers["classifier"])
         registered, run_id = self._register(io, folder, candidate, flat)
         return self.Result(
-            candidate=registered, champion=version, comparable=theirs is not None, numbers=flat, mlflow_run=run_id
+            candidate=registered,
+            champion=version,
+            comparable=theirs is not None,
+            numbers=flat,
+            mlflow_run=run_id,
+            errors=f"{REPORTS}/{self._page}",
         )
 
     def _assemble(self, io: JobIO, folder: Path) -> None:
@@ -158,6 +168,20 @@ class Evaluate(Job):
 
         pl.DataFrame(scores.classes).write_parquet(io.out / "per_class.parquet")
 
+    def _errors(self, io: JobIO, reader: "ShardReader", scores: "Scores", numbers: dict[str, Any]) -> None:
+        """The error analysis of the candidate's classifier, in the bucket of reports as well."""
+        from oi_tasks.reports.errors import Judged, errors_page
+
+        judged = Judged(scores.labels, scores.ancestors, scores.ids, reader.table["boxes"].to_list(), reader.jpeg)
+        text = errors_page(judged, f"the classifier of {self.classifier}", f"test photos of {self.dataset}", numbers)
+        (io.out / ERRORS).write_text(text, encoding="utf-8")
+        io.store.put_bytes(REPORTS, self._page, text.encode(), "text/html; charset=utf-8")
+        io.log(f"evaluate: the error analysis is {REPORTS}/{self._page}")
+
+    @property
+    def _page(self) -> str:
+        return f"errors/{self._parts_key()}-{self.dataset}.html"
+
     def _register(
         self, io: JobIO, folder: Path, candidate: "Cascade", numbers: dict[str, dict[str, float | None]]
     ) -> tuple[int, str]:
@@ -174,6 +198,7 @@ class Evaluate(Job):
                 if value is not None
             }
             run.log(measured, 0)
+            run.artifact(io.out / ERRORS)
             known = io.tracking.version_with(CASCADE, "parts", tags["parts"])
             version = known or run.register(CASCADE, folder, summary=summary, tags=tags)
             return version, run.id

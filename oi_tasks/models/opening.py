@@ -1,41 +1,64 @@
-"""Open a cascade by its address in the registry, or from a folder."""
+"""A model by its address: a registered version, or a folder that holds one."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 from oi_tasks.errors import BadInput
 from oi_tasks.io.tracking import Tracking
-from oi_tasks.models.cascade import PINNED, Cascade
+from oi_tasks.models.cascade import PINNED, Cascade, Pinned
+from oi_tasks.models.saved import META, load_model
+from oi_tasks.settings import Settings
 
-ADDRESS = re.compile(r"^models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))$")
-FORMS = "write models:/oi-cascade@champion, models:/oi-cascade/3, or the path of a folder"
+REGISTERED = re.compile(r"^models:/(?P<name>[\w.-]+)(?:@(?P<alias>[\w.-]+)|/(?P<version>\d+))$")
+EXAMPLE = "give models:/NAME@ALIAS, models:/NAME/VERSION or the folder of a model"
 
 
-def open_cascade(model: str, tracking: Callable[[], Tracking], scratch: Path) -> Cascade:
-    """The cascade at `models:/name@alias` or `models:/name/version`, or in a folder: its own, or one that MLflow made.
+def open_model(address: str, settings: Settings, scratch: Path) -> tuple[Cascade, str]:
+    """The model at an address, as a cascade (a classifier alone is one without clusters), and what it is called.
 
-    Raises BadInput when there is none.
+    Raises BadInput when the address is none, or nothing fit to classify stands there, and Unreachable without MLflow.
     """
-    if not model.startswith("models:"):
-        return Cascade.load(_folder(Path(model).expanduser()))
-    found = ADDRESS.match(model)
-    if found is None:
-        raise BadInput(f"{model!r} is no address of a model", fix=FORMS)
-    registry, name = tracking(), found["name"]
-    version = int(found["version"]) if found["version"] else registry.alias(name, found["alias"])
-    if version is None:
-        fix = "train and promote one (make demo), or name a version: models:/NAME/1"
-        raise BadInput(f"the registry has no {name}@{found['alias']}", registry.url, fix)
-    return Cascade.load(_folder(registry.download(name, version, scratch / "model")))
+    if address.startswith("models:"):
+        folder, name = _registered(address, settings, scratch)
+        return _load(folder, name), name
+    folder = Path(address).expanduser()
+    if not folder.is_dir():
+        raise BadInput(f"there is no model {address}", fix=EXAMPLE)
+    return _load(_files_of(folder), address), address
 
 
-def _folder(path: Path) -> Path:
-    """The folder below a path that holds a cascade."""
-    if not path.is_dir():
-        raise BadInput(f"there is no model folder {path}", fix=FORMS)
-    found = sorted(path.rglob(PINNED), key=lambda file: len(file.parts))
+def _registered(address: str, settings: Settings, scratch: Path) -> tuple[Path, str]:
+    found = REGISTERED.match(address)
     if not found:
-        fix = "the parts of a cascade answer through it: take oi-cascade"
-        raise BadInput("the model is no cascade", where=f"{path} holds no {PINNED}", fix=fix)
-    return found[0].parent
+        raise BadInput(f"{address!r} is no address of a model", fix=EXAMPLE)
+    tracking = Tracking(settings)
+    tracking.check()
+    name, alias = found["name"], found["alias"]
+    version = tracking.alias(name, alias) if alias else int(found["version"])
+    if version is None:
+        raise BadInput(f"the registry has no {name}@{alias}", where=tracking.url, fix="promote a model first")
+    return tracking.download(name, version, scratch / "model"), f"{name} version {version}"
+
+
+def _files_of(folder: Path) -> Path:
+    """The folder of model files: of an MLflow model, or the folder itself."""
+    if not (folder / "MLmodel").is_file():
+        return folder
+    import mlflow
+
+    flavours = mlflow.models.Model.load(folder).flavors
+    artifacts = flavours.get("python_function", {}).get("artifacts", {})
+    if "model" not in artifacts:
+        raise BadInput("the MLflow model is none of this project's", where=str(folder), fix=EXAMPLE)
+    return folder / str(artifacts["model"]["path"])
+
+
+def _load(folder: Path, name: str) -> Cascade:
+    if (folder / PINNED).is_file():
+        return Cascade.load(folder)
+    if not (folder / META).is_file():
+        raise BadInput(f"{name} holds no model", where=str(folder), fix=EXAMPLE)
+    model, meta = load_model(folder)
+    if meta.kind != "classifier":
+        raise BadInput(f"{name} is the segmentation model of a cluster", fix="give a classifier or a cascade")
+    return Cascade((model, meta), {}, Pinned(parts={}, dataset=meta.dataset, classes_key=""))

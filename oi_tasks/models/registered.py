@@ -45,10 +45,11 @@ class RegisteredModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         rows = []
         meta = self.cascade.meta
         for found in self.cascade.predict(list(model_input["photo"])):
+            (named,) = meta.decide(found.probabilities[None])
             there = {
                 label: round(float(value), 6)
-                for label, value, threshold in zip(meta.classes, found.probabilities, meta.thresholds, strict=True)
-                if value >= threshold
+                for label, value, said in zip(meta.classes, found.probabilities, named, strict=True)
+                if said
             }
             boxes = [
                 dict(

@@ -38,8 +38,13 @@ class ModelMeta(BaseModel):
     unverified: Literal["ignore", "negative"] = "negative"  # what a class not verified for a photo was taken for
 
     def decide(self, probabilities: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
-        """Which classes (N, C) a classifier names: those at or above their thresholds."""
+        """Which classes (N, C) a classifier names: those at or above their thresholds; of a softmax the likeliest.
+
+        Under a softmax classes compete for a photo that shows one of them, and no threshold has to be crossed.
+        """
         named: NDArray[np.bool_] = probabilities >= np.array(self.thresholds)
+        if self.activation == "softmax":
+            named = np.arange(len(self.classes)) == probabilities.argmax(1)[:, None]
         return named
 
 

@@ -40,6 +40,7 @@ class Scores:
     slices: list[Slice]
     labels: LabelScores
     detection: Judgement
+    ancestors: dict[str, tuple[str, ...]]
 
     def numbers(self, drawn: Resamples) -> dict[str, dict[str, Number]]:
         """Every number with its interval, by part."""
@@ -119,7 +120,7 @@ class Scoring:
             *box_slices(table["boxes"].to_list(), len(meta.classes)),
         ]
         detection = Truth.of(self.reader, meta.ancestors).judge(self.found)
-        return Scores(table["id"].to_list(), counts, self._classes(labels), slices, labels, detection)
+        return Scores(table["id"].to_list(), counts, self._classes(labels), slices, labels, detection, meta.ancestors)
 
     def _clusters_of(self, sample: Sample) -> list[str]:
         boxed = {box["class"] for box in sample.boxes}

@@ -12,17 +12,12 @@ from oi_tasks.core.hierarchy import read_edges
 from oi_tasks.errors import BadInput
 from oi_tasks.io import tables
 from oi_tasks.io.photo_check import PHOTO_SCHEMA, check_photo
-from oi_tasks.io.release import AnnotationFile, PhotoFile, sort_out
+from oi_tasks.io.release import PhotoFile, sort_out
 from oi_tasks.io.sources import FolderSource
 from oi_tasks.quality.forms import EDGES
 from oi_tasks.quality.inspection import LIST
 
-CSV = {
-    "boxes": tables.BOXES,
-    "image_labels": tables.IMAGE_LABELS,
-    "images": tables.IMAGES,
-    "descriptions": tables.DESCRIPTIONS,
-}
+CSV = ("boxes", "image_labels", "images", "descriptions")
 DIGITS = "0123456789abcdef"
 THREADS = 4
 
@@ -72,11 +67,11 @@ class ReleaseFolder:
         (out / "boxes").mkdir(parents=True)
         rows: dict[str, pl.DataFrame] = {}
         unreadable = [pl.DataFrame(schema=tables.UNREADABLE)]
-        for kind, schema in CSV.items():
-            read = [self._csv(file, schema) for file in self.annotation if file.kind == kind]
-            rows[kind] = pl.concat([pl.DataFrame(schema=schema), *(found.rows for found in read)])
-            unreadable += [found.unreadable for found in read]
-        listed = rows.pop("images").rename({"OriginalSize": "size", "OriginalMD5": "md5"})
+        for kind in CSV:
+            read = self._rows(kind)
+            rows[kind] = pl.concat([pl.DataFrame(schema=read.schema), *read.frames()])
+            unreadable.append(read.unreadable)
+        listed = rows.pop("images").rename({"OriginalSize": "size", "OriginalMD5": "md5", "Rotation": "rotation"})
         digit = pl.col("ImageID").str.slice(0, 1)
         boxes = rows.pop("boxes")
         for place in DIGITS:
@@ -92,9 +87,9 @@ class ReleaseFolder:
             table.write_parquet(out / f"{name}.parquet")
         return {path.relative_to(out).as_posix(): path for path in sorted(out.rglob("*.parquet"))}
 
-    def _csv(self, file: AnnotationFile, schema: dict[str, pl.DataType]) -> tables.Read:
-        path = self.folder / file.file.name
-        return tables.read_csv(path, file.kind, str(path), schema, header=file.kind != "descriptions")
+    def _rows(self, kind: str) -> tables.Rows:
+        paths = [self.folder / file.file.name for file in self.annotation if file.kind == kind]
+        return tables.Rows(kind, [tables.open_table(path, kind, str(path)) for path in paths])
 
     def _edges(self) -> pl.DataFrame:
         (file, *more) = (self.folder / file.file.name for file in self.annotation if file.kind == "hierarchy")

@@ -1,0 +1,75 @@
+"""The error analysis: it says what is in the figures, and holds all that it shows."""
+
+import io
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from oi_tasks.core.label_scores import LabelScores
+from oi_tasks.reports.errors import WORST, Judged, errors_page
+
+NAMES = ("Owl", "Hen", "Cat", "<Girl>")
+CLASSES = ("/m/owl", "/m/hen", "/m/cat", "/m/girl")
+ANCESTORS = {"/m/owl": ("/m/bird",), "/m/hen": ("/m/bird",), "/m/girl": ("/m/01g317",)}
+NUMBERS = {name: {"value": 0.9, "low": 0.85, "high": 0.95} for name in ("top1_accuracy", "macro_f1", "micro_f1")}
+
+
+def judged(wrong: int = 30) -> Judged:
+    """120 photos of one class each; the first of the hens are taken for owls."""
+    true = np.repeat([0, 1, 2, 3], 30)
+    said = true.copy()
+    said[30 : 30 + wrong] = 0
+    probabilities = np.full((120, 4), 0.02)
+    probabilities[np.arange(120), said] = 0.94
+    places = np.arange(4)
+    scores = LabelScores(
+        CLASSES, NAMES, probabilities, places == said[:, None], places == true[:, None], np.ones((120, 4), dtype=bool)
+    )
+    picture = io.BytesIO()
+    Image.new("RGB", (200, 100), "#3366aa").save(picture, "JPEG")
+    boxes = [[{"class": int(place), "box": [0.1, 0.2, 0.8, 0.9]}] for place in true]
+    return Judged(scores, ANCESTORS, [f"{row:016x}" for row in range(120)], boxes, lambda row: picture.getvalue())
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return errors_page(judged(), "oi-classifier version 7", "test photos", NUMBERS)
+
+
+def test_it_says_what_is_taken_for_what(page: str) -> None:
+    text = " ".join(re.sub(r"<[^>]+>", " ", page).split())
+    assert "Most often Hen is taken for Owl: 30 times" in text
+    assert "Hen Owl 30 100 % siblings" in text
+    assert "siblings 30 100 %" in text
+    assert "No photo shows two classes" in text
+
+
+def test_it_holds_all_that_it_shows(page: str) -> None:
+    addresses = set(re.findall(r"""(?:href|src)=["']?(?!data:|#)([^"'> ]+)""", page))
+    assert addresses == set()
+    assert page.count("<svg") == 4
+    assert "&lt;Girl&gt;" in page
+    assert "<Girl>" not in page
+
+
+def test_the_worst_photos_are_the_wrong_ones_at_most_so_many_of_a_class(page: str) -> None:
+    assert "Hen: 30 errors, F1 0.000" in page
+    assert "Owl: 30 errors" in page
+    shown = re.findall(r'<img src="data:image/jpeg;base64,[^"]+" alt="Photo ([0-9a-f]{16})', page)
+    assert len(shown) == 2 * WORST
+    assert {int(image_id, 16) for image_id in shown} <= set(range(30, 60))
+
+
+def test_human_classes_stand_apart(page: str) -> None:
+    section = page[page.index("People, bodies and clothes") : page.index("What is taken for what")]
+    assert "&lt;Girl&gt;" in section
+    assert "Cat" not in section
+
+
+def test_equal_figures_make_equal_pages_and_a_faultless_model_has_one(page: str) -> None:
+    assert errors_page(judged(), "oi-classifier version 7", "test photos", NUMBERS) == page
+    faultless = errors_page(judged(wrong=0), "m", "s", NUMBERS)
+    assert "There is no error to show" in faultless
+    assert "Every photo that shows one class was taken for it" in faultless
