@@ -13,11 +13,11 @@ from oi_tasks.io.photo_check import PHOTO_SCHEMA, check_photo
 from oi_tasks.io.release import AnnotationFile, PhotoFile, sort_out
 from oi_tasks.io.samples import join_samples
 from oi_tasks.io.sources import FolderSource
-from oi_tasks.io.tables import BOXES, DESCRIPTIONS, IMAGE_LABELS, read_csv
+from oi_tasks.io.tables import Rows, open_table
 
 SPLITS = ("test", "validation", "train")  # which one is scored of a folder that holds several
 THREADS, AHEAD = 4, 64
-SCHEMAS = {"boxes": BOXES, "image_labels": IMAGE_LABELS, "descriptions": DESCRIPTIONS}
+TABLES = ("boxes", "image_labels", "descriptions")
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def read_annotation(
     if not any(file.kind in ("boxes", "image_labels") for file in annotation):
         fix = f"name them {split}-annotations-human-imagelabels-boxable.csv or {split}-annotations-bbox.csv"
         raise BadInput(f"the folder has neither image labels nor boxes of {split}", where=str(folder), fix=fix)
-    read = {kind: _read(folder, annotation, kind) for kind in SCHEMAS}
+    read = {kind: _read(folder, annotation, kind) for kind in TABLES}
     boxes, image_labels = (read[kind][0] for kind in ("boxes", "image_labels"))
     index = {label: place for place, label in enumerate(classes)}
     becomes = {label: index[cls] for label, cls in labels.items() if cls in index} | index
@@ -145,15 +145,9 @@ def _uncovered(boxes: pl.DataFrame, image_labels: pl.DataFrame, becomes: Mapping
 
 def _read(folder: Path, annotation: Iterable[AnnotationFile], kind: str) -> tuple[pl.DataFrame, int]:
     """The rows of all files of a kind, and how many lines cannot be read."""
-    schema = SCHEMAS[kind]
-    rows, bad = [pl.DataFrame(schema=schema)], 0
-    for file in annotation:
-        if file.kind == kind:
-            path = folder / file.file.name
-            read = read_csv(path, kind, str(path), schema, header=kind != "descriptions")
-            rows.append(read.rows)
-            bad += read.unreadable.height
-    return pl.concat(rows), bad
+    paths = [folder / file.file.name for file in annotation if file.kind == kind]
+    rows = Rows(kind, [open_table(path, kind, str(path)) for path in paths])
+    return rows.whole(), rows.unreadable.height
 
 
 def _photos(folder: Path, files: Sequence[PhotoFile], advance: Callable[[int], object]) -> pl.DataFrame:

@@ -125,6 +125,10 @@ class Rows:
                 ]
                 yield frame.with_columns(filled).select(list(self.schema))
 
+    def whole(self) -> pl.DataFrame:
+        """All rows in memory."""
+        return pl.concat([pl.DataFrame(schema=self.schema), *self.frames()])
+
     def lazy(self) -> pl.LazyFrame:
         """The rows as a source of a streaming query, read once."""
 

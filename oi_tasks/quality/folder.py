@@ -69,7 +69,7 @@ class ReleaseFolder:
         unreadable = [pl.DataFrame(schema=tables.UNREADABLE)]
         for kind in CSV:
             read = self._rows(kind)
-            rows[kind] = pl.concat([pl.DataFrame(schema=read.schema), *read.frames()])
+            rows[kind] = read.whole()
             unreadable.append(read.unreadable)
         listed = rows.pop("images").rename({"OriginalSize": "size", "OriginalMD5": "md5", "Rotation": "rotation"})
         digit = pl.col("ImageID").str.slice(0, 1)

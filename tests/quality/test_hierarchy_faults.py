@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oi_tasks.core.hierarchy import Edge, read_edges
-from oi_tasks.io.tables import DESCRIPTIONS, read_csv
+from oi_tasks.io.tables import open_table
 from oi_tasks.quality.hierarchy_faults import hierarchy_faults
 from tests.quality.conftest import Frames, Judge, add, frame
 
@@ -65,8 +65,8 @@ def test_the_real_hierarchy(real_photos: Path, frames: Frames, judge: Judge) -> 
         vars(edge) for edge in read_edges(json.loads((real_photos / "bbox_labels_600_hierarchy.json").read_text()))
     ]
     frames["edges"] = frame("edges", edges)
-    read = read_csv(real_photos / "class-descriptions-boxable.csv", "descriptions", "real", DESCRIPTIONS, header=False)
-    frames["descriptions"] = read.rows
+    read = open_table(real_photos / "class-descriptions-boxable.csv", "descriptions", "real")
+    frames["descriptions"] = pl.concat(read.frames())
     for table in ("boxes", "image_labels"):
         frames[table] = frames[table].with_columns(
             LabelName=pl.col("LabelName").replace({"/m/cat": "/m/01yrx", "/m/dog": "/m/0bt9lr"})
