@@ -22,6 +22,12 @@ class Settings(BaseSettings):
     store_access_key: str = Field("", description="key id of the jobs at the store")
     store_secret_key: SecretStr = Field(SecretStr(""), description="secret of that key")
     store_region: str = Field("us-east-1", description="region the store expects in signatures")
+    source_endpoint: str = Field(
+        "https://s3.us-east-1.amazonaws.com", description="address of the S3 server that s3:// sources lie on"
+    )
+    source_access_key: str = Field("", description="key id for s3:// sources; none: they are public")
+    source_secret_key: SecretStr = Field(SecretStr(""), description="secret of that key")
+    source_region: str = Field("us-east-1", description="region of s3:// sources")
     mlflow_url: str = Field("http://127.0.0.1:5000", description="address of the MLflow server")
     airflow_url: str = Field("", description="address of Airflow, for `oi doctor`")
     airflow_user: str = Field("", description="a user of Airflow")

@@ -9,7 +9,7 @@ from oi_tasks.io.sources import SourceFile
 
 FileKind = Literal["boxes", "image_labels", "machine_labels", "images", "descriptions", "hierarchy"]
 
-PHOTO = re.compile(r"^(?P<split>[a-z]+)/(?P<name>[^/]+)$")
+PHOTO = re.compile(r"^(?P<split>[a-z]+)/(?P<name>[^/]+|.*\.\..*)$")  # a name that leads elsewhere is seen, and refused
 IMAGE_ID = re.compile(r"^[0-9a-f]{16}$")
 SPLIT = r"(?P<split>train|validation|test)"
 OF_RELEASE = rf"(?:^|/)(?:oidv\d+-)?{SPLIT}"  # V6 and V7 put their version before the name
@@ -46,7 +46,7 @@ class PhotoFile:
 
     split: str
     name: str
-    size: int
+    size: int | None  # None: not known before it is read
 
     @property
     def image_id(self) -> str:

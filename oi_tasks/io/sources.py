@@ -1,4 +1,4 @@
-"""Where release files come from: a folder, or a place in the store."""
+"""Where release files come from: a folder, a web address, a bucket of any S3 server, or a place in the store."""
 
 import os
 from abc import ABC, abstractmethod
@@ -6,8 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from oi_tasks.errors import BadInput
+from oi_tasks.errors import BadInput, OiError
+from oi_tasks.io.download import Expected, Web, wrong_with
 from oi_tasks.io.store import NotFound, Store
+from oi_tasks.settings import Settings
+
+LARGEST_READ = 256 << 20  # bytes of a file that is read whole
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,7 @@ class SourceFile:
 
 
 class Source(ABC):
-    """Files by name, read whole."""
+    """Files by name."""
 
     address: str
 
@@ -29,8 +33,19 @@ class Source(ABC):
         """All files, in order of their names."""
 
     @abstractmethod
-    def read(self, name: str) -> bytes:
-        """The bytes of one file. Raises FileNotFoundError."""
+    def read(self, name: str, at_most: int = LARGEST_READ) -> bytes:
+        """The bytes of one file. Raises FileNotFoundError, or BadInput if it has more bytes than that."""
+
+    @abstractmethod
+    def facts(self, name: str) -> SourceFile:
+        """Size and stamp of one file. Raises FileNotFoundError."""
+
+    @abstractmethod
+    def local(self, name: str, path: Path, expected: Expected) -> Path:
+        """One file, however large, whole and checked on this machine: at `path`, or where it lies already.
+
+        Raises FileNotFoundError, Unreachable, or OiError for a file that is not what was published.
+        """
 
     @property
     def name(self) -> str:
@@ -58,35 +73,120 @@ class FolderSource(Source):
                     facts = path.stat()
                     yield SourceFile(path.relative_to(self.folder).as_posix(), facts.st_size, str(facts.st_mtime_ns))
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, at_most: int = LARGEST_READ) -> bytes:
         """The bytes of one file of the folder; a name that leads out of it is no file."""
+        with self._path(name).open("rb") as file:
+            return _not_more(file.read(at_most + 1), at_most, name)
+
+    def facts(self, name: str) -> SourceFile:
+        """Size and time of change of one file."""
+        facts = self._path(name).stat()
+        return SourceFile(name, facts.st_size, str(facts.st_mtime_ns))
+
+    def local(self, name: str, path: Path, expected: Expected) -> Path:
+        """The file where it lies."""
+        found = self._path(name)
+        wrong = wrong_with(found, expected)
+        if wrong:
+            raise OiError(wrong, str(found), "bring the published file there again", code="wrong_file")
+        return found
+
+    def _path(self, name: str) -> Path:
         path = (self.folder / name).resolve()
         if not path.is_relative_to(self.folder.resolve()):
             raise FileNotFoundError(name)
-        return path.read_bytes()
+        return path
 
 
 class StoreSource(Source):
-    """Objects of the store under one prefix; its address is `store://bucket/prefix`."""
+    """Objects under one prefix of the store, or of another S3 server: `store://bucket/prefix`, `s3://bucket/prefix`."""
 
     def __init__(self, store: Store, address: str) -> None:
-        self.address = address
+        self.address = address.rstrip("/")
         self._store = store
-        self._bucket, _, self._prefix = address.removeprefix("store://").partition("/")
+        self._bucket, _, prefix = self.address.partition("://")[2].partition("/")
+        self._prefix = f"{prefix}/" if prefix else ""
 
     def files(self) -> Iterator[SourceFile]:
         """All objects under the prefix."""
-        for key, size, etag in self._store.list_facts(self._bucket, self._prefix + "/"):
-            yield SourceFile(key.removeprefix(self._prefix + "/"), size, etag)
+        for key, size, etag in self._store.list_facts(self._bucket, self._prefix):
+            yield SourceFile(key.removeprefix(self._prefix), size, etag)
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, at_most: int = LARGEST_READ) -> bytes:
         """The bytes of one object."""
         try:
-            return self._store.get_bytes(self._bucket, f"{self._prefix}/{name}")
+            return _not_more(self._store.get_bytes(self._bucket, self._prefix + name), at_most, name)
         except NotFound:
             raise FileNotFoundError(name) from None
 
+    def facts(self, name: str) -> SourceFile:
+        """Size and ETag of one object."""
+        for key, size, etag in self._store.list_facts(self._bucket, self._prefix + name):
+            if key == self._prefix + name:
+                return SourceFile(name, size, etag)
+        raise FileNotFoundError(name)
 
-def open_source(store: Store, address: str) -> Source:
+    def local(self, name: str, path: Path, expected: Expected) -> Path:
+        """The object, fetched to `path`."""
+        Web().fetch(self._store.presign(self._bucket, self._prefix + name), path, expected)
+        return path
+
+
+class WebSource(Source):
+    """Files under one web address. The web lists nothing: what is there has to be known."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address.rstrip("/")
+        self._web = Web()
+
+    def files(self) -> Iterator[SourceFile]:
+        """Raise BadInput."""
+        fix = "use release.kind: published, and name its files under release.files"
+        raise BadInput("a web address cannot be listed", self.address, fix)
+
+    def read(self, name: str, at_most: int = LARGEST_READ) -> bytes:
+        """The bytes of one file."""
+        return self._web.read(f"{self.address}/{name}", at_most)
+
+    def facts(self, name: str) -> SourceFile:
+        """Size and ETag of one file, as far as the server tells."""
+        told = self._web.facts(f"{self.address}/{name}")
+        return SourceFile(name, told.size, told.stamp)
+
+    def local(self, name: str, path: Path, expected: Expected) -> Path:
+        """The file, fetched to `path`."""
+        self._web.fetch(f"{self.address}/{name}", path, expected)
+        return path
+
+
+def _not_more(data: bytes, at_most: int, name: str) -> bytes:
+    if len(data) > at_most:
+        raise BadInput(f"the file has more than {at_most} bytes", name, code="too_many_bytes")
+    return data
+
+
+def open_source(store: Store, address: str, settings: Settings) -> Source:
     """The source at an address. Raises BadInput when there is none."""
-    return StoreSource(store, address) if address.startswith("store://") else FolderSource(address)
+    scheme = address.partition("://")[0] if "://" in address else ""
+    if scheme == "store":
+        return StoreSource(store, address)
+    if scheme == "s3":
+        return StoreSource(Store(_elsewhere(settings)), address)
+    if scheme in ("http", "https"):
+        return WebSource(address)
+    if scheme:
+        fix = "give a folder, s3://bucket/prefix, or a web address"
+        raise BadInput(f"there is no kind of source called {scheme}://", address, fix)
+    return FolderSource(address)
+
+
+def _elsewhere(settings: Settings) -> Settings:
+    """The settings of the S3 server that sources lie on, in place of the store's own."""
+    return settings.model_copy(
+        update={
+            "store_endpoint": settings.source_endpoint,
+            "store_access_key": settings.source_access_key,
+            "store_secret_key": settings.source_secret_key,
+            "store_region": settings.source_region,
+        }
+    )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import certifi
 import urllib3
@@ -62,7 +62,8 @@ class Store:
                 where="OI_STORE_ENDPOINT",
                 fix="write it as http://host:port",
             )
-        self.endpoint = settings.store_endpoint
+        self.endpoint = settings.store_endpoint.rstrip("/")
+        self._signs = bool(settings.store_access_key)
         self._http = urllib3.PoolManager(
             maxsize=connections,
             timeout=Timeout(connect=5, read=120),
@@ -74,8 +75,8 @@ class Store:
         )
         self._client = Minio(
             address.netloc,
-            access_key=settings.store_access_key,
-            secret_key=settings.store_secret_key.get_secret_value(),
+            access_key=settings.store_access_key or None,  # none: without a signature, as public buckets allow
+            secret_key=settings.store_secret_key.get_secret_value() or None,
             secure=address.scheme == "https",
             region=settings.store_region,
             http_client=self._http,
@@ -230,6 +231,8 @@ class Store:
 
     def presign(self, bucket: str, key: str, days: int = 7) -> str:
         """An address that opens the object in a browser for some days (7 at most)."""
+        if not self._signs:
+            return f"{self.endpoint}/{bucket}/{quote(key)}"
         with self._asking(bucket, key):
             url: str = self._client.presigned_get_object(bucket, key, expires=timedelta(days=days))
             return url

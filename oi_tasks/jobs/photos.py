@@ -1,12 +1,19 @@
 """Bring the photos into the store, each decoded once to prove that it is one."""
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from pydantic import PositiveInt
+
+from oi_tasks.errors import BadInput
+from oi_tasks.io.outputs import Output
 from oi_tasks.io.sources import Source, open_source
 from oi_tasks.io.store import RAW, Store, photo_key
 from oi_tasks.jobs.base import Job, JobIO, JobResult, OutputId
-from oi_tasks.profile import Profile
+from oi_tasks.profile import Mid, Profile
+
+if TYPE_CHECKING:
+    import polars as pl
 
 THREADS = 8
 ROUND = 512  # photos under way before the next are taken, which bounds memory
@@ -19,8 +26,12 @@ class Photos(Job):
     that is none, or not the one that the release lists, keeps its row with the reason; it never ends the run.
     """
 
+    version: ClassVar[str] = "2"
     release: OutputId
     tables: OutputId
+    originals: bool = True
+    labels: tuple[Mid, ...] = ()
+    per_label: PositiveInt | None = None
 
     class Result(JobResult):
         """How many photos are good, and why the others are not."""
@@ -30,56 +41,79 @@ class Photos(Job):
 
     @classmethod
     def from_profile(cls, profile: Profile, **inputs: Any) -> Self:
-        """Nothing of the profile matters here."""
-        return cls(**inputs)
+        """The profile's choice of photos."""
+        photos = profile.release.photos
+        chosen = {"originals": photos.originals, "labels": photos.labels, "per_label": photos.per_label}
+        return cls(**{**chosen, **inputs})
 
     def run(self, io: JobIO) -> Result:
-        """Read, check, decode and store every photo of the release, several at a time."""
+        """Read, check, decode and store every photo that is taken, several at a time."""
         import polars as pl
 
         from oi_tasks.io.photo_check import PHOTO_SCHEMA
 
-        release = io.input("fetch", self.release)
+        release, tables = io.input("fetch", self.release), io.input("tables", self.tables)
         addresses = release.read_json("release.json")["sources"]
-        sources = {name: open_source(io.store, address) for name, address in addresses.items()}
-        files = pl.read_parquet(release.local("photos.parquet"))
-        listed = pl.read_parquet(io.input("tables", self.tables).local("photo_list.parquet"))
-        expected = {
-            image_id: (size, md5) for image_id, size, md5 in listed.select("ImageID", "size", "md5").iter_rows()
-        }
-        rows: list[dict[str, Any]] = []
+        sources = {name: open_source(io.store, address, io.settings) for name, address in addresses.items()}
+        files, listed = self._taken(release, tables)
+        found = [pl.DataFrame(schema=PHOTO_SCHEMA)]
         with io.progress("photos", files.height) as progress, ThreadPoolExecutor(THREADS) as pool:
             for batch in files.iter_slices(ROUND):
-                for row in pool.map(
-                    lambda file: _bring(io.store, sources, expected, file), batch.iter_rows(named=True)
-                ):
-                    rows.append(row)
-                    progress.update()
-        table = pl.DataFrame(rows, schema=PHOTO_SCHEMA)
+                rows = pool.map(lambda file: _bring(io.store, sources, file), batch.iter_rows(named=True))
+                found.append(pl.DataFrame([_counted(row, progress) for row in rows], schema=PHOTO_SCHEMA))
+        table = pl.concat(found)
         table = pl.concat([table, _missing(listed, table)]).sort("ImageID", "source").unique("ImageID", keep="first")
         table = table.sort("ImageID")
         table.write_parquet(io.out / "photos.parquet")
         bad = table.drop_nulls("reason").group_by("reason").len().sort("reason")
         return self.Result(good=table["reason"].null_count(), bad=dict(bad.iter_rows()))
 
+    def _taken(self, release: Output, tables: Output) -> "tuple[pl.DataFrame, pl.DataFrame]":
+        """The files to bring, each with the size and MD5 that it must have, and the photos that are listed."""
+        import polars as pl
 
-def _bring(
-    store: Store, sources: dict[str, Source], expected: dict[str, tuple[int, str]], file: dict[str, Any]
-) -> dict[str, Any]:
+        files = pl.read_parquet(release.local("photos.parquet"))
+        files = files.with_columns(ImageID=pl.col("name").str.strip_suffix(".jpg"))
+        listed = pl.read_parquet(tables.local("photo_list.parquet"), columns=["ImageID", "Subset", "size", "md5"])
+        if self.labels or self.per_label is not None:
+            from oi_tasks.io.photo_choice import choose_photos
+
+            boxes = [tables.local(name) for name in tables.names("boxes/")]
+            labels = tables.local("image_labels.parquet")
+            chosen = choose_photos(boxes, labels, self.labels, self.per_label).implode()
+            files, listed = (one.filter(pl.col("ImageID").is_in(chosen)) for one in (files, listed))
+        once = listed.unique("ImageID", keep="last", maintain_order=True)
+        expected = once.select("ImageID", must_have="size", md5="md5")
+        if not self.originals:
+            expected = expected.with_columns(must_have=pl.lit(None, pl.Int64), md5=pl.lit(None, pl.String))
+        return files.join(expected, on="ImageID", how="left", maintain_order="left"), listed
+
+
+def _counted(row: dict[str, Any], progress: Any) -> dict[str, Any]:
+    progress.update()
+    return row
+
+
+def _bring(store: Store, sources: dict[str, Source], file: dict[str, Any]) -> dict[str, Any]:
     """Check one photo and store it by content. Returns its row."""
-    from oi_tasks.io.photo_check import check_photo
+    from oi_tasks.io.photo_check import LARGEST_FILE, check_photo
     from oi_tasks.io.release import PhotoFile
 
     photo = PhotoFile(file["split"], file["name"], file["size"])
     row: dict[str, Any] = {"ImageID": photo.image_id or file["name"], "split": file["split"], "source": file["source"]}
     if not photo.image_id:
         return row | {"size": photo.size, "reason": "bad_name"}
+    if photo.size is not None and photo.size > LARGEST_FILE:
+        return row | {"size": photo.size, "reason": "too_many_bytes"}
     try:
-        data = sources[file["source"]].read(f"{file['split']}/{file['name']}")
+        data = sources[file["source"]].read(f"{file['split']}/{file['name']}", at_most=LARGEST_FILE)
     except FileNotFoundError:
         return row | {"size": 0, "reason": "missing"}
-    size, md5 = expected.get(photo.image_id, (None, None))
-    facts = check_photo(data, size, md5)
+    except BadInput as error:
+        return row | {"size": photo.size, "reason": error.code}
+    except OSError:  # of this machine's disk; a server that does not answer is Unreachable, and ends the run
+        return row | {"size": photo.size, "reason": "unreadable"}
+    facts = check_photo(data, file["must_have"], file["md5"])
     if facts["reason"] is None and not store.exists(RAW, photo_key(facts["sha256"])):
         store.put_bytes(RAW, photo_key(facts["sha256"]), data, "image/jpeg")
     return row | facts
