@@ -100,7 +100,7 @@ def _bring(store: Store, sources: dict[str, Source], file: dict[str, Any]) -> di
     from oi_tasks.io.release import PhotoFile
 
     photo = PhotoFile(file["split"], file["name"], file["size"])
-    row: dict[str, Any] = {"ImageID": photo.image_id or file["name"], "split": file["split"], "source": file["source"]}
+    row = {name: file[name] for name in ("ImageID", "split", "source")}
     if not photo.image_id:
         return row | {"size": photo.size, "reason": "bad_name"}
     if photo.size is not None and photo.size > LARGEST_FILE:
