@@ -1,6 +1,6 @@
 """Which photos to take of a release: those of some labels, at most so many for each."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -33,3 +33,19 @@ def choose_photos(
             taken = counts.group_by("LabelName").sum()
         chosen.append(pairs["ImageID"].unique().sort())
     return pl.concat(chosen)
+
+
+def only_of_photos(files: Mapping[str, Path], photos: Path, folder: Path) -> dict[str, Path]:
+    """The annotation of the photos that were taken: files of the same names, those of other photos' rows left out.
+
+    `files` are a snapshot's tables by name; boxes, image labels and nothing else are written anew, below `folder`.
+    """
+    taken = pl.scan_parquet(photos).select("ImageID")
+    kept = dict(files)
+    for name, path in files.items():
+        if name.startswith("boxes/") or name == "image_labels.parquet":
+            kept[name] = folder / name
+            kept[name].parent.mkdir(parents=True, exist_ok=True)
+            rows = pl.scan_parquet(path).join(taken, on="ImageID", how="semi", maintain_order="left")
+            rows.sink_parquet(kept[name])
+    return kept

@@ -76,6 +76,10 @@ class Validate(Job):
         tables, photos = io.input("tables", parts["tables"]), io.input("photos", parts["photos"])
         names = [*(f"{name}.parquet" for name in PLAIN), *tables.names("boxes/"), *tables.names("photo_list")]
         files = {name: tables.local(name) for name in names} | {"photos.parquet": photos.local("photos.parquet")}
+        if photos.manifest.fields.get("labels") or photos.manifest.fields.get("per_label"):
+            from oi_tasks.io.photo_choice import only_of_photos
+
+            files = only_of_photos(files, files["photos.parquet"], io.scratch / "taken")
         parameters = {"mostly": self.mostly, "max_quarantined": self.max_quarantined, **drift_parameters(self.drift)}
         inspection = SnapshotInspection(
             files, load_suites(expectations_folder()), Engine(parameters), io.out, io.scratch, io.log

@@ -1,7 +1,10 @@
 """Which file is what, by the names under which Open Images publishes them."""
 
+from collections import Counter
+
 from oi_tasks.io.release import sort_out
 from oi_tasks.io.sources import SourceFile
+from oi_tasks.profile import load_profile
 
 
 def told(*names: str, splits: tuple[str, ...] = ("train",)) -> dict[str, str]:
@@ -33,6 +36,13 @@ def test_the_names_of_each_version() -> None:
         "challenge-2019-label500-hierarchy.json": "hierarchy",
     }
     assert told(*names) == names
+
+
+def test_every_file_of_the_published_profile_is_known() -> None:
+    spec = load_profile("openimages-v4").release
+    names = [file.address.rpartition("/")[2] for file in spec.files]
+    kinds = Counter(told(*names, splits=spec.splits).values())
+    assert kinds == {"boxes": 3, "image_labels": 3, "images": 3, "descriptions": 1, "hierarchy": 1}
 
 
 def test_other_splits_and_other_files_are_left_alone() -> None:

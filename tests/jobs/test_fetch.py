@@ -17,6 +17,7 @@ from oi_tasks.errors import BadInput, OiError
 from oi_tasks.io import download
 from oi_tasks.io.outputs import Output, Outputs
 from oi_tasks.io.store import RAW, WORK, Store, photo_key
+from oi_tasks.jobs import job_class
 from oi_tasks.jobs.base import execute
 from oi_tasks.jobs.fetch import Fetch
 from oi_tasks.jobs.photos import Photos
@@ -188,6 +189,21 @@ def test_a_choice_takes_the_first_of_each_label_and_more_takes_them_too(
     label = max(shown, key=lambda one: len(shown[one]))
     assert taken(labels=(label,)) == shown[label]
     assert taken(labels=(label,), per_label=2) == set(sorted(shown[label])[:2])
+
+
+@pytest.mark.slow
+def test_annotation_of_photos_that_were_not_taken_is_not_set_apart(release: Path, minio_settings: Settings) -> None:
+    ran: dict[str, str] = {}
+    chosen = {"folders": [str(release)], "photos": {"per_label": 1}}
+    profile = Profile.model_validate({"name": "t", "release": chosen})
+    for part, job in (("release", "fetch"), ("tables", "tables"), ("photos", "photos"), ("snapshot", "snapshot")):
+        ran[part] = execute(job_class(job).from_profile(profile, **ran), minio_settings)["id"]
+    validated = execute(job_class("validate").from_profile(profile, snapshot=ran["snapshot"]), minio_settings)
+    rows = validated["result"]["rows"]["boxes"]
+    taken = pl.read_parquet(output("photos", {"id": ran["photos"]}, minio_settings).local("photos.parquet"))["ImageID"]
+    assert 0 < taken.len() < PHOTOS
+    assert rows["in"] == rows["out"] == pl.read_csv(release / BOXES)["ImageID"].is_in(taken.implode()).sum()
+    assert validated["result"]["quarantined_share"] == 0
 
 
 def test_photos_that_are_no_originals_are_not_held_to_the_list(
