@@ -20,6 +20,7 @@ from urllib3.util import Retry, Timeout
 
 from oi_tasks.core.fingerprint import BLOCK
 from oi_tasks.errors import BadInput, OiError, Unreachable
+from oi_tasks.io.disk import is_full
 from oi_tasks.settings import Settings
 
 RAW, DATA, WORK, REPORTS, LEDGER = "oi-raw", "oi-data", "oi-work", "oi-reports", "oi-ledger"
@@ -98,7 +99,7 @@ class Store:
                 raise Unreachable(f"the store refuses the key: {error.code}", where, fix, "store_key") from None
             raise Unreachable(f"the store answered {error.code}: {error.message}", where) from None
         except (HTTPError, ServerError, InvalidResponseError, OSError) as error:
-            if isinstance(error, OSError) and error.filename is not None:
+            if isinstance(error, OSError) and (error.filename is not None or is_full(error)):
                 raise  # a local file, not the store
             reason = type(error).__name__
             fix = "is it running? `oi status` tells; its address is OI_STORE_ENDPOINT"
@@ -215,14 +216,16 @@ class Store:
         with self._asking(bucket, key):
             self._client.remove_object(bucket, key)
 
-    def put_if_absent(self, bucket: str, key: str, data: bytes) -> bool:
+    def put_if_absent(self, bucket: str, key: str, data: bytes, by_content: bool = False) -> bool:
         """Store bytes only if nothing stands under the key; of many at once exactly one succeeds and gets True.
 
+        `by_content`: the key is named by the bytes, so the write may be tried again after a fault on the way.
         The SDK's `put_object` cannot send `If-None-Match`, so the request goes through a presigned address.
         """
         with self._asking(bucket, key):
             url = self._client.presigned_put_object(bucket, key, expires=timedelta(minutes=10))
-            response = self._http.request("PUT", url, body=data, headers={"If-None-Match": "*"}, retries=False)
+            again = None if by_content else False  # None: as the connection usually does
+            response = self._http.request("PUT", url, body=data, headers={"If-None-Match": "*"}, retries=again)
         if response.status in (409, 412):
             return False
         if response.status != 200:

@@ -1,7 +1,7 @@
 """A release's CSV files as typed tables, in the forms in which Open Images has published them."""
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -112,6 +112,7 @@ class Rows:
     def __init__(self, table: str, files: Sequence[CsvRows]) -> None:
         self.table, self.files = table, files
         self.schema = dict(TABLES[table].schema)
+        self._error: Exception | None = None
 
     def frames(self) -> Iterator[pl.DataFrame]:
         """The rows in the table's columns, block by block."""
@@ -135,11 +136,24 @@ class Rows:
         def source(
             columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, batch: int | None
         ) -> Iterator[pl.DataFrame]:
-            for frame in self.frames():
-                kept = frame if predicate is None else frame.filter(predicate)
-                yield kept if columns is None else kept.select(columns)
+            try:
+                for frame in self.frames():
+                    kept = frame if predicate is None else frame.filter(predicate)
+                    yield kept if columns is None else kept.select(columns)
+            except Exception as error:
+                self._error = error
+                raise
 
         return register_io_source(source, schema=self.schema)
+
+    def write(self, place: "pl.PartitionBy | Path", query: Callable[[pl.LazyFrame], pl.LazyFrame]) -> None:
+        """Run a streaming query over the rows into Parquet. Raises what reading them raised, not polars's word."""
+        try:
+            query(self.lazy()).sink_parquet(place, mkdir=True, row_group_size=ROW_GROUP, compression_level=FASTEST)
+        except pl.exceptions.PolarsError:
+            if self._error is not None:
+                raise self._error from None
+            raise
 
     @property
     def lines(self) -> int:
@@ -166,10 +180,10 @@ def write_partitions(rows: Rows, folder: Path) -> list[Path]:
     """
     digit = pl.col("ImageID").str.slice(0, 1).str.to_lowercase()
     # An id that is no hex number belongs nowhere; it goes to 0, where validation finds it.
-    placed = rows.lazy().with_columns(digit=pl.when(digit.is_in(list(DIGITS))).then(digit).otherwise(pl.lit("0")))
+    placed = pl.when(digit.is_in(list(DIGITS))).then(digit).otherwise(pl.lit("0"))
     folder.mkdir(parents=True)
     whole = pl.PartitionBy(folder, key="digit", include_key=False, approximate_bytes_per_file=1 << 62)
-    placed.sink_parquet(whole, mkdir=True, row_group_size=ROW_GROUP, compression_level=FASTEST)
+    rows.write(whole, lambda read: read.with_columns(digit=placed))
     paths = []
     for place in DIGITS:
         path, made = folder / f"{place}.parquet", sorted((folder / f"digit={place}").glob("*.parquet"))
@@ -186,7 +200,7 @@ def write_partitions(rows: Rows, folder: Path) -> list[Path]:
 
 def write_whole(rows: Rows, path: Path) -> None:
     """Write the rows to one file, streaming. Raises OiError if a row was lost."""
-    rows.lazy().sink_parquet(path, row_group_size=ROW_GROUP, compression_level=FASTEST)
+    rows.write(path, lambda read: read)
     rows.check(rows_of(path))
 
 

@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from oi_tasks import __version__
 from oi_tasks.core.fingerprint import content_key, sha256_of_file
+from oi_tasks.io.disk import told_when_full
 from oi_tasks.io.outputs import Output, Outputs
 from oi_tasks.io.progress import ProgressLine
 from oi_tasks.io.store import WORK, NotFound, Store
@@ -147,6 +148,7 @@ class JobIO:
             self.store.remove(WORK, self._checkpoint(name))
 
 
+@told_when_full()
 def execute(job: Job, settings: Settings, *, force: bool = False, result_to: str | None = None) -> dict[str, Any]:
     """Run a job, or reuse what an equal one published. Returns what `result.json` says, and writes it when asked.
 

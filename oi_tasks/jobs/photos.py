@@ -114,8 +114,9 @@ def _bring(store: Store, sources: dict[str, Source], file: dict[str, Any]) -> di
     except OSError:  # of this machine's disk; a server that does not answer is Unreachable, and ends the run
         return row | {"size": photo.size, "reason": "unreadable"}
     facts = check_photo(data, file["must_have"], file["md5"])
-    if facts["reason"] is None and not store.exists(RAW, photo_key(facts["sha256"])):
-        store.put_bytes(RAW, photo_key(facts["sha256"]), data, "image/jpeg")
+    if facts["reason"] is None:
+        # One request, whether it is there or not: asking first would be a second one for each new photo.
+        store.put_if_absent(RAW, photo_key(facts["sha256"]), data, by_content=True)
     return row | facts
 
 

@@ -2,13 +2,15 @@
 
 import csv
 import random
+import resource
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from oi_tasks.errors import BadInput
+from oi_tasks.errors import BadInput, OiError
 from oi_tasks.io import csv_rows
+from oi_tasks.io.disk import told_when_full
 from oi_tasks.io.tables import BOXES, FLAGS, Rows, open_table, rows_of, write_partitions, write_whole
 
 HEADER = "ImageID,Source,LabelName,Confidence,XMin,XMax,YMin,YMax,IsOccluded,IsTruncated,IsGroupOf,IsDepiction,IsInside"
@@ -63,6 +65,8 @@ def test_a_file_without_lines_is_refused_before_it_fills_memory(
     monkeypatch.setattr(csv_rows, "LONGEST", 4000)
     with pytest.raises(BadInput, match="without the end of a line"):
         read(written(tmp_path, HEADER + "\n" + "0" * 9000))
+    with pytest.raises(BadInput, match="without the end of a line"):
+        write_whole(Rows("boxes", [open_table(tmp_path / "file.csv", "boxes", "here")]), tmp_path / "boxes.parquet")
 
 
 @pytest.mark.parametrize(
@@ -164,6 +168,19 @@ def test_partitions_hold_every_row_in_order_and_equal_files_give_equal_bytes(tmp
     }
     again = write_partitions(Rows("boxes", [open_table(path, "boxes", "here")]), tmp_path / "b")
     assert [part.read_bytes() for part in parts] == [part.read_bytes() for part in again]
+
+
+def test_a_full_disk_while_parquet_is_written_is_told(tmp_path: Path) -> None:
+    rng = random.Random(2)
+    rows = [ROW.replace("0000dd8e0cb25756", f"{rng.getrandbits(64):016x}") for _ in range(5000)]
+    path = written(tmp_path, "\n".join([HEADER, *rows]))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+        with pytest.raises(OiError, match="the disk is full"), told_when_full():
+            write_partitions(Rows("boxes", [open_table(path, "boxes", "here")]), tmp_path / "boxes")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_no_file_at_all_is_an_empty_table(tmp_path: Path) -> None:
