@@ -18,6 +18,7 @@ from oi_tasks.errors import BadInput, OiError, Unreachable
 
 TRIES = 6  # in a row that bring no byte further
 WAIT = wait_exponential(multiplier=0.5, max=30)
+GONE = (404, 410)
 BUSY = {408, 425, 429, 500, 502, 503, 504}
 WHOLE = {"Accept-Encoding": "identity"}  # a compressed answer has another length, and cannot be resumed
 
@@ -69,10 +70,13 @@ class Web:
         return self._again(address, ask, lambda: 0)  # type: ignore[no-any-return]
 
     def read(self, address: str, at_most: int) -> bytes:
-        """A small file, whole. Raises FileNotFoundError, Unreachable, or BadInput if it has more bytes than that."""
+        """A small file, whole. Raises FileNotFoundError, Unreachable, or BadInput if it has more bytes than that.
+
+        A bucket whose list is not public answers 403 for an object that is not there: it counts as missing.
+        """
 
         def ask() -> bytes:
-            with self._ask("GET", address, WHOLE, preload_content=False) as answer:
+            with self._ask("GET", address, WHOLE, gone=(403, *GONE), preload_content=False) as answer:
                 data = b""
                 for block in answer.stream(BLOCK):
                     data += block
@@ -121,12 +125,14 @@ class Web:
                 while block := answer.read1(BLOCK):
                     file.write(block)
 
-    def _ask(self, method: str, address: str, headers: dict[str, str], **more: Any) -> urllib3.BaseHTTPResponse:
+    def _ask(
+        self, method: str, address: str, headers: dict[str, str], gone: tuple[int, ...] = GONE, **more: Any
+    ) -> urllib3.BaseHTTPResponse:
         answer = self._http.request(method, address, headers=headers, **more)
         if answer.status in (200, 206) or (method == "HEAD" and answer.status in (405, 501)):
             return answer
         answer.release_conn()
-        if answer.status in (404, 410):
+        if answer.status in gone:
             raise FileNotFoundError(address)
         if answer.status == 416:
             raise _TryAgainError("it has no bytes from there on")

@@ -19,6 +19,7 @@ class Site:
     range_off_by: int = 0
     no_head: bool = False
     spoiled: int = 0  # so many GETs send other bytes of the same length
+    forbidden: str = ""  # a path that is answered with 403
     asked: list[tuple[str, str, str]] = field(default_factory=list)  # method, path, Range
     address: str = ""
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -70,6 +71,8 @@ class Handler(BaseHTTPRequestHandler):
         """The status, the bytes, and where the connection is to be cut."""
         with told.lock:
             told.asked.append((self.command, self.path, self.headers.get("Range", "")))
+            if self.path == told.forbidden:
+                return 403, b"", None
             if self.path not in told.files:
                 return 404, b"", None
             if told.no_head and not body:

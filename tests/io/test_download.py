@@ -128,6 +128,11 @@ def test_what_is_not_there_and_what_may_not_be_had(server: Site, web: Web, tmp_p
     ):
         with pytest.raises(FileNotFoundError):
             ask()
+    server.forbidden = "/none"
+    with pytest.raises(FileNotFoundError):
+        web.read(f"{server.address}/none", 10)
+    with pytest.raises(Unreachable, match="the server answers 403"):
+        web.fetch(f"{server.address}/none", tmp_path / "f")
     server.no_head = True
     assert web.facts(f"{server.address}/f.csv") == Facts(0, "")
     with pytest.raises(Unreachable, match="does not send the file"):
