@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, PositiveInt
 
+from oi_tasks.core.homes import Fix
 from oi_tasks.profile.parts import Mid, Part, Share
 
 
@@ -26,6 +27,7 @@ class Classes(Part):
         "ignore", description="a class not verified for a photo: unknown, or absent"
     )
     overrides: tuple[Override, ...] = Field((), description="corrections by hand")
+    switched_off: tuple[Fix, ...] = Field((), description="fixes of the hierarchy that are not made")
 
 
 class Clusters(Part):
