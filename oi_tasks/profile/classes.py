@@ -34,4 +34,5 @@ class Clusters(Part):
     """Which classes share a segmentation model."""
 
     max: PositiveInt = Field(12, description="largest number of clusters")
+    max_classes: PositiveInt = Field(24, description="largest number of classes in a cluster")
     min_photos: PositiveInt = Field(500, description="a cluster with fewer photos with boxes is not trained")

@@ -137,7 +137,7 @@ def forests(draw: st.DrawFn) -> tuple[Hierarchy, dict[str, int]]:
     return Hierarchy(edges), sizes
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(forests(), st.integers(1, 10), st.integers(1, 40), st.floats(0, 1))
 def test_what_always_holds(forest: tuple[Hierarchy, dict[str, int]], budget: int, least: int, share: float) -> None:
     hierarchy, sizes = forest
@@ -159,7 +159,7 @@ def test_what_always_holds(forest: tuple[Hierarchy, dict[str, int]], budget: int
             assert fates[fate.cls].cls == fate.cls
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(forests(), st.integers(1, 40), st.floats(0, 1), st.randoms(use_true_random=False))
 def test_the_order_of_the_input_does_not_matter(
     forest: tuple[Hierarchy, dict[str, int]], least: int, share: float, random: Random
@@ -172,14 +172,14 @@ def test_the_order_of_the_input_does_not_matter(
     assert collapse(Hierarchy(edges), dict(items), asked) == collapse(hierarchy, sizes, asked)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(forests(), st.integers(1, 40), st.floats(0, 1))
 def test_a_larger_budget_never_covers_less_nor_less_evenly(
     forest: tuple[Hierarchy, dict[str, int]], least: int, share: float
 ) -> None:
     hierarchy, sizes = forest
     target = share * sum(sizes.values())
-    done = [collapse(hierarchy, sizes, Asked(budget, least, target)) for budget in range(1, 16)]
+    done = [collapse(hierarchy, sizes, Asked(budget, least, target)) for budget in range(1, 15)]
     reached = [one for one in done if one.reachable >= target]
     for less, more in pairwise(reached):
         assert more.covered >= less.covered
