@@ -12,6 +12,8 @@ from oi_tasks.errors import BadInput
 from oi_tasks.profile import Classes, Clusters, Override, describe
 
 if TYPE_CHECKING:
+    from oi_tasks.core.collapse import Collapsed
+    from oi_tasks.core.hierarchy import Hierarchy
     from oi_tasks.io.class_files import Counts
 
 app = typer.Typer()
@@ -28,6 +30,7 @@ def classes(
     min_boxes: Annotated[int, typer.Option(min=1, help="boxes of the smallest class")] = RULES.min_count,
     total_boxes: Annotated[int | None, typer.Option(min=1, help="all boxes, if more than are counted")] = None,
     overrides: Annotated[str, typer.Option(help="corrections: a YAML file, or its text, as in a profile")] = "",
+    pages: Annotated[Path | None, typer.Option(help="a folder to write hierarchy.html and classes.html to")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON in place of a table")] = False,
 ) -> None:
     """Choose at most so many classes that cover enough boxes and are as even as can be, and group them."""
@@ -46,6 +49,8 @@ def classes(
             fix="allow more classes, smaller ones, or a lower coverage",
         )
     document = class_document(tree, names, done, counted.total, Clusters().max_classes)
+    if pages is not None:
+        write_pages(pages, tree, names, counted, done, document)
     if as_json:
         print(json.dumps(document, indent=1, ensure_ascii=False))
     else:
@@ -68,6 +73,40 @@ def read_overrides(source: str) -> tuple[Override, ...]:
     except ValidationError as error:
         raise BadInput(f"overrides: {describe(error)}", where) from None
     return found
+
+
+def write_pages(
+    folder: Path,
+    tree: "Hierarchy",
+    names: dict[str, str],
+    counted: "Counts",
+    done: "Collapsed",
+    document: dict[str, Any],
+) -> None:
+    """Write both pages. Raises BadInput for a folder that cannot be written to."""
+    from oi_tasks.core.class_table import clusters_for_people
+    from oi_tasks.reports.classes import ClassesChosen, classes_page
+    from oi_tasks.reports.hierarchy import hierarchy_page
+
+    chosen = ClassesChosen(
+        classes=document["classes"],
+        labels=document["labels"],
+        clusters=clusters_for_people(tree, names, document["classes"]),
+        names=names,
+        levels=tree.levels,
+        own=counted.boxes,
+        total=counted.total,
+        covered={"boxes": document["coverage"]},
+        bits=document["bits"],
+        bound=document["bound"],
+    )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        page = hierarchy_page(tree, names, done.forest, document["labels"])
+        (folder / "hierarchy.html").write_text(page, encoding="utf-8")
+        (folder / "classes.html").write_text(classes_page(chosen), encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"the pages cannot be written: {error.strerror}", str(folder)) from None
 
 
 def show(document: dict[str, Any], counted: "Counts") -> None:

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from oi_tasks.core.frontier import WORD, Frontier, Index, Rules, either, joined, nothing_chosen, thinned
 from oi_tasks.core.homes import Forest
 
-MANY, WIDE, NARROW = 160, 1 << 16, 1 << 14  # selections carried on, about, with fewer candidates than many, and more
-PAIRS = 1 << 6  # times as many are joined at once, about, at the most
+WIDE = 1 << 15  # selections that are all carried on; the real release needs 24,000
+NARROW = 1 << 13  # about so many are, once there were more
+PAIRS = 1 << 20  # selections joined at once at the most
 DECIMALS = 9  # to which bits are compared
 
 
@@ -50,7 +51,6 @@ class Program:
             if label in wish.kept or (whole[label] >= self.least and label not in wish.never)
         ]
         self.rank = {label: place for place, label in enumerate(self.candidates)}
-        self.widest = WIDE if ideal or len(self.candidates) < MANY else NARROW
         self.words = max(1, -(-len(self.candidates) // WORD))
         self.total = sum(whole[label] for label in forest.tops)
         self.scale = 2.0 ** (49 - math.ceil(math.log2(self.total * math.log2(self.total + 1) + 1)))
@@ -74,7 +74,7 @@ class Program:
                     found = self._with(label, found, rules)
                 if self.forest.home[label] is None:
                     found = found.at(np.flatnonzero(found.open <= self.total - self.wish.target))
-                done[label] = self._thin(found, self.widest // 4 // (self.weight[label] + 1))
+                done[label] = self._thin(found, WIDE // 4, self.weight[label] + 1)
         return [done[top] for top in self._busy(self.forest.tops)]
 
     def run(self) -> Frontier:
@@ -89,8 +89,8 @@ class Program:
         weight = 1
         for label in self._busy(labels):
             other = done.pop(label)
-            few = min(self.widest, PAIRS * self.widest // max(len(other), 1)) // weight
-            found = joined(self._thin(found, few), other, rules)
+            found = self._thin(found, min(WIDE, PAIRS // max(len(other), 1)), weight)
+            found = joined(found, other, rules)
             weight += self.weight[label]
         return found
 
@@ -101,10 +101,12 @@ class Program:
         """Examples of what can hold no class: open from the first, which lets more selections be beaten."""
         return sum(self.forest.whole[label] for label in labels if not self.weight[label])
 
-    def _thin(self, found: Frontier, most: int) -> Frontier:
-        fewer = thinned(found, max(most, 8), self.ideal) if len(found) else found
-        self.exact &= fewer is found
-        return fewer
+    def _thin(self, found: Frontier, most: int, weight: int) -> Frontier:
+        """All selections, or, if they are too many, a quarter of that, as many of each number of classes."""
+        if len(found) <= most:
+            return found
+        self.exact = False
+        return thinned(found, max(min(NARROW, most // 4) // weight, 8), self.ideal)
 
     def _with(self, label: str, found: Frontier, rules: Rules) -> Frontier:
         """The same selections, and those with the label itself as a class that takes what is open."""

@@ -1,9 +1,9 @@
 """Classes as a document: what a class map and the command say of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from oi_tasks.core.clusters import group, slug
+from oi_tasks.core.clusters import group, human, slug
 from oi_tasks.core.collapse import Collapsed
 from oi_tasks.core.hierarchy import Hierarchy
 
@@ -30,3 +30,19 @@ def class_document(
         "bits": round(done.bits, 6),
         "bound": round(done.bound, 6),
     }
+
+
+def clusters_for_people(
+    hierarchy: Hierarchy, names: Mapping[str, str], classes: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """The clusters that the classes name, in their order: title, classes, whether they are of people, and a note."""
+    held: dict[str, list[str]] = {}
+    for row in classes:
+        if row["cluster"]:
+            held.setdefault(row["cluster"], []).append(row["label"])
+    titles = {slug(name): name for _, name in sorted(names.items())}
+    people = human(hierarchy, [row["label"] for row in classes])
+    return [
+        {"title": titles.get(name, name), "classes": labels, "human": people.issuperset(labels), "note": ""}
+        for name, labels in held.items()
+    ]

@@ -27,11 +27,12 @@ class Fate:
 
 @dataclass(frozen=True)
 class Collapsed:
-    """The fate of each label; the examples of each class; the bits of their distribution, and the most that any choice
-    could have; the most examples that so many classes could cover.
+    """The fate of each label, and where it rolls up to; the examples of each class; the bits of their distribution, and
+    the most that any choice could have; the most examples that so many classes could cover.
     """
 
     fates: Mapping[str, Fate]
+    forest: Forest
     sizes: Mapping[str, int]
     bits: float
     bound: float
@@ -88,7 +89,7 @@ def collapse(
     held = _held(forest, classes)
     fates = _Ruling(hierarchy, forest, asked, held).fates(corrections)
     bits = entropy_bits(held.values())
-    return Collapsed(fates, held, bits, max(bound, bits), reachable)
+    return Collapsed(fates, forest, held, bits, max(bound, bits), reachable)
 
 
 def _choice(forest: Forest, wish: Wish) -> tuple[frozenset[str], float, int]:

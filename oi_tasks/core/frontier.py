@@ -102,14 +102,21 @@ def unbeaten(count: Ints, opened: Ints, disorder: Ints, rules: Rules) -> Index:
 
 
 def first_of_equal(frontier: Frontier) -> Frontier:
-    """Of selections that are equal in all, the first."""
-    if not len(frontier):
+    """Of selections that are equal in all, the first. They stand in order, by all but what is chosen."""
+    if _new(frontier).all():
         return frontier
     words = [~frontier.chosen[:, word] for word in reversed(range(frontier.chosen.shape[1]))]
     frontier = frontier.at(np.lexsort((*words, frontier.disorder, frontier.open, frontier.count)))
-    columns = (frontier.count, frontier.open, frontier.disorder)
-    new = np.any([np.r_[True, column[1:] != column[:-1]] for column in columns], axis=0)
-    return frontier.at(np.flatnonzero(new))
+    return frontier.at(np.flatnonzero(_new(frontier)))
+
+
+def _new(frontier: Frontier) -> NDArray[np.bool_]:
+    """Which selections differ from the one before."""
+    new = np.zeros(len(frontier), bool)
+    new[:1] = True
+    for column in (frontier.count, frontier.open, frontier.disorder):
+        new[1:] |= column[1:] != column[:-1]
+    return new
 
 
 def thinned(frontier: Frontier, most: int, ideal: bool) -> Frontier:

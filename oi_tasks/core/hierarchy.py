@@ -84,6 +84,10 @@ class Hierarchy:
         """What the label is directly a kind of, without the root."""
         return tuple(parent for parent in self._parents.get(label, ()) if parent not in self.roots)
 
+    def kinds_of(self, label: str) -> tuple[str, ...]:
+        """What the label is directly a kind of, the root included."""
+        return self._parents.get(label, ())
+
     def children(self, label: str) -> tuple[str, ...]:
         """What is directly a kind of the label."""
         return self._children.get(label, ())

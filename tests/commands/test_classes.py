@@ -160,6 +160,12 @@ def test_overrides(files: Write, tmp_path: Path) -> None:
         assert found["labels"]["/m/wheel"] == {"class": "/m/wheel", "rule": "kept: by hand"}
 
 
+def test_the_pages(files: Write, tmp_path: Path) -> None:
+    assert here(*files(), "--pages", str(tmp_path / "new" / "pages")).exit_code == 0
+    assert {path.name for path in (tmp_path / "new" / "pages").iterdir()} == {"hierarchy.html", "classes.html"}
+    refused(here(*files(), "--pages", str(tmp_path / "h.json")), "the pages cannot be written")
+
+
 @pytest.mark.parametrize(
     ("changed", "words", "said"),
     [
