@@ -1,11 +1,13 @@
-"""Clusters: classes of one family share a segmentation model."""
+"""Clusters: classes that share a segmentation model, by the hierarchy and by what is seen together."""
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from oi_tasks.core.hierarchy import Hierarchy
+
+PERSON, CLOTHING = "/m/01g317", "/m/09j2d"
 
 
 @dataclass(frozen=True)
@@ -16,11 +18,12 @@ class ClusterOfClasses:
     classes: tuple[str, ...]
 
 
-def group(hierarchy: Hierarchy, boxes: Mapping[str, int]) -> list[ClusterOfClasses]:
+def group(hierarchy: Hierarchy, boxes: Mapping[str, int], most: int | None = None) -> list[ClusterOfClasses]:
     """Classes that have boxes, by family (the level-0 label they are a kind of); largest first, ties by MID.
 
     A class in several families goes to the one with most boxes. A cluster is named by what all its classes are a kind
-    of, as narrowly as can be: one class names its cluster itself.
+    of, as narrowly as can be: one class names its cluster itself. With a limit of classes, the parts of a person are a
+    cluster of their own, and a cluster beyond the limit is parted by what its classes are, one level further down.
     """
     with_boxes = sorted(label for label, count in boxes.items() if count > 0)
     weight: dict[str, int] = defaultdict(int)
@@ -31,10 +34,82 @@ def group(hierarchy: Hierarchy, boxes: Mapping[str, int]) -> list[ClusterOfClass
     for label in with_boxes:
         families = hierarchy.family(label) or (label,)
         members[min(families, key=lambda family: (-weight[family], family))].append(label)
-    clusters = [
-        ClusterOfClasses(_head(hierarchy, family, classes), tuple(classes)) for family, classes in members.items()
-    ]
+    clusters = [ClusterOfClasses(_head(hierarchy, family, found), tuple(found)) for family, found in members.items()]
+    if most is not None:
+        clusters = [part for cluster in clusters for part in _parted(hierarchy, cluster, most)]
+        clusters = _body(hierarchy, clusters, most)
+    return _by_size(clusters, boxes)
+
+
+def _by_size(clusters: Iterable[ClusterOfClasses], boxes: Mapping[str, int]) -> list[ClusterOfClasses]:
     return sorted(clusters, key=lambda cluster: (-sum(boxes[label] for label in cluster.classes), cluster.head))
+
+
+def _parted(hierarchy: Hierarchy, cluster: ClusterOfClasses, most: int) -> list[ClusterOfClasses]:
+    """A cluster as it is, or its branches, each within the limit where there are branches."""
+    if len(cluster.classes) <= most:
+        return [cluster]
+    branches: dict[str, list[str]] = defaultdict(list)
+    for label in cluster.classes:
+        line = [found for found in (label, *hierarchy.ancestors(label)) if cluster.head in hierarchy.parents(found)]
+        branches[line[0] if line else cluster.head].append(label)
+    if len(branches) == 1:
+        return [ClusterOfClasses(labels[0], tuple(labels)) for labels in _slices(cluster.classes, most)]
+    rest = branches.pop(cluster.head, [])
+    parts: list[ClusterOfClasses] = []
+    for head, labels in sorted(branches.items()):
+        if len(labels) > 1:
+            parts += _parted(hierarchy, ClusterOfClasses(_head(hierarchy, head, labels), tuple(labels)), most)
+        else:
+            rest += labels
+    left = [ClusterOfClasses(cluster.head, tuple(sorted(rest)))] if rest else []
+    if len(rest) > most:
+        left = [ClusterOfClasses(labels[0], tuple(labels)) for labels in _slices(sorted(rest), most)]
+    return parts + left
+
+
+def _slices(labels: Sequence[str], most: int) -> list[Sequence[str]]:
+    return [labels[start : start + most] for start in range(0, len(labels), most)]
+
+
+def _body(hierarchy: Hierarchy, clusters: Sequence[ClusterOfClasses], most: int) -> list[ClusterOfClasses]:
+    """The clusters that are nothing but parts of a person as one, named by the part that all of them are part of.
+
+    Only a person's: the published hierarchy also calls microphones and weapons parts of a building.
+    """
+    wholes = {cluster.head: [_wholes(hierarchy, label) for label in cluster.classes] for cluster in clusters}
+    parts = [cluster for cluster in clusters if all(PERSON in found for found in wholes[cluster.head])]
+    labels = sorted(label for cluster in parts for label in cluster.classes)
+    if len(parts) < 2:
+        return list(clusters)
+    shared = set.intersection(*(found for cluster in parts for found in wholes[cluster.head]))
+    head = max(sorted(shared), key=lambda label: len(_wholes(hierarchy, label)))
+    heads = [head, *labels[most::most]]
+    body = [ClusterOfClasses(first, tuple(some)) for first, some in zip(heads, _slices(labels, most), strict=True)]
+    return [cluster for cluster in clusters if cluster not in parts] + body
+
+
+def _wholes(hierarchy: Hierarchy, label: str) -> set[str]:
+    """All that the label, or what it is a kind of, is part of, directly or as part of a part."""
+    wholes: set[str] = set()
+    left = [label, *hierarchy.ancestors(label)]
+    while left:
+        child = left.pop()
+        for whole in hierarchy.wholes(child):
+            if whole not in wholes:
+                wholes.add(whole)
+                left += [whole, *hierarchy.ancestors(whole)]
+    return wholes
+
+
+def human(hierarchy: Hierarchy, labels: Iterable[str]) -> set[str]:
+    """The labels that are persons, clothing, or part of a person: known to be hard, and so kept in sight."""
+    found = set()
+    for label in labels:
+        line = {label, *hierarchy.ancestors(label)}
+        if line & {PERSON, CLOTHING} or PERSON in _wholes(hierarchy, label):
+            found.add(label)
+    return found
 
 
 def _head(hierarchy: Hierarchy, family: str, classes: Sequence[str]) -> str:

@@ -1,26 +1,20 @@
 """Class collapsing: from hundreds of labels to a budget of classes, by rule, each label's fate with its reason.
 
-Every label with examples starts as a class of its own. A class too small to train rolls up into what it is a kind of;
-while there are more classes than the budget allows, the smallest rolls up next. What has nowhere to roll up to is
-dropped. Merging the smallest first keeps the sizes as even as the tree lets them be.
+Each label has one home that it rolls up to (`core.homes`); which labels become classes is chosen so that they cover
+the target and are as even as can be (`core.choice`); every other label belongs to the nearest class above it, or is
+dropped.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
+from oi_tasks.core.bound import most_bits
+from oi_tasks.core.choice import Program, Wish, choose, most_covered
+from oi_tasks.core.corrections import Correction, apply, check
 from oi_tasks.core.hierarchy import Hierarchy
+from oi_tasks.core.homes import Fix, Forest, as_kinds, grow
 from oi_tasks.errors import BadInput
-
-
-@dataclass(frozen=True)
-class Correction:
-    """A correction by hand: keep a label as a class, drop it, or merge it into another class."""
-
-    label: str
-    action: Literal["keep", "drop", "merge"]
-    into: str | None = None
 
 
 @dataclass(frozen=True)
@@ -31,117 +25,158 @@ class Fate:
     rule: str
 
 
-class _Merging:
-    """Classes under way: who has gone into whom, and how large each class is by now."""
+@dataclass(frozen=True)
+class Collapsed:
+    """The fate of each label, and where it rolls up to; the examples of each class; the bits of their distribution, and
+    the most that any choice could have; the most examples that so many classes could cover.
+    """
 
-    def __init__(self, hierarchy: Hierarchy, sizes: Mapping[str, int], fixed: Iterable[str]) -> None:
-        self.hierarchy, self.fixed = hierarchy, set(fixed)
-        self.size = {label: size for label, size in sizes.items() if size > 0}
-        for label in self.fixed:
-            self.size.setdefault(label, 0)
-        self.own = dict(sizes)
-        self.gone: dict[str, Fate] = {}
+    fates: Mapping[str, Fate]
+    forest: Forest
+    sizes: Mapping[str, int]
+    bits: float
+    bound: float
+    reachable: int
 
-    def parent(self, label: str) -> str | None:
-        """Where a label rolls up to: of several parents the one with most examples below it, ties by MID."""
-        parents = self.hierarchy.parents(label)
-        return min(parents, key=lambda parent: (-self._below(parent), parent), default=None)
+    @property
+    def covered(self) -> int:
+        """Examples that a class holds."""
+        return sum(self.sizes.values())
 
-    def _below(self, label: str) -> int:
-        return sum(self.own.get(found, 0) for found in (label, *self.hierarchy.descendants(label)))
 
-    def roll_up(self, label: str, why: str) -> None:
-        """Merge a class into its parent, or drop it where there is none."""
-        parent = self.parent(label)
-        size = self.size.pop(label)
-        if parent is None:
-            self.gone[label] = Fate(None, f"dropped: {why}, and nothing to roll up into")
-        else:
-            self.gone[label] = Fate(parent, f"rolled up: {why}")
-            self.gone.pop(parent, None)
-            self.size[parent] = self.size.get(parent, 0) + size
+@dataclass(frozen=True)
+class Asked:
+    """At most so many classes, of at least so many examples each, which cover at least `target` examples.
 
-    def next_smallest(self, below: float) -> str | None:
-        """The smallest class under a size that may still merge; deeper ones first among equals, then by MID."""
-        free = [label for label, size in self.size.items() if size < below and label not in self.fixed]
-        levels = self.hierarchy.levels
-        return min(free, key=lambda label: (self.size[label], -levels.get(label, 0), label), default=None)
+    `off`: the fixes that are switched off. `nameless`: labels without a description.
+    """
 
-    def fate(self, label: str) -> Fate:
-        """Where a label ended up, by following the merges."""
-        if label in self.size:
-            return Fate(label, "kept")
-        first = self.gone.get(label)
-        if first is None:
-            return self._without_examples(label)
-        at: str | None = label
-        while at is not None and at not in self.size:
-            at = self.gone[at].cls
-        return Fate(
-            at, first.rule if at is not None or first.cls is None else "dropped: what it rolled up into was dropped"
-        )
-
-    def _without_examples(self, label: str) -> Fate:
-        near = next((found for found in self.hierarchy.ancestors(label) if found in self.size), None)
-        return Fate(near, "rolled up: no examples" if near else "dropped: no examples")
+    max_classes: int
+    min_size: int
+    target: float = 0.0
+    off: Collection[Fix] = ()
+    nameless: Collection[str] = ()
 
 
 def collapse(
-    hierarchy: Hierarchy,
-    sizes: Mapping[str, int],
-    max_classes: int,
-    min_size: int,
-    corrections: Iterable[Correction] = (),
-) -> dict[str, Fate]:
+    hierarchy: Hierarchy, sizes: Mapping[str, int], asked: Asked, corrections: Iterable[Correction] = ()
+) -> Collapsed:
     """The fate of every label of the hierarchy or of `sizes` (examples by MID: boxes, or photos).
 
-    At most `max_classes` classes remain, each with at least `min_size` examples unless kept by hand. Deterministic:
-    ties are broken by MID. Raises BadInput for a correction that makes no sense.
+    Where the target is out of reach, the classes are those that cover most. Deterministic: ties are broken by MID.
+    Raises BadInput for a correction that makes no sense.
     """
     corrections = tuple(corrections)
+    if "parts_stay_apart" in asked.off:
+        hierarchy = as_kinds(hierarchy)
     labels = sorted((set(hierarchy.labels) | set(sizes)) - set(hierarchy.roots))
-    _check(corrections, set(labels), max_classes)
-    keep = [made.label for made in corrections if made.action == "keep"]
-    away = {made.label for made in corrections if made.action != "keep"}
-    merging = _Merging(hierarchy, {label: sizes.get(label, 0) for label in labels if label not in away}, keep)
-    while (label := merging.next_smallest(min_size)) is not None:
-        merging.roll_up(label, "too few examples")
-    while len(merging.size) > max_classes and (label := merging.next_smallest(math.inf)) is not None:
-        merging.roll_up(label, "over the budget of classes")
-    fates = {label: merging.fate(label) for label in labels}
-    for made in corrections:
-        if made.action == "drop":
-            fates[made.label] = Fate(None, "dropped: by hand")
-        elif made.action == "merge" and made.into is not None:
-            target = fates[made.into].cls
-            if target is None:
-                raise BadInput(f"{made.label} cannot merge into {made.into}, which is dropped", "classes.overrides")
-            fates[made.label] = Fate(target, "merged: by hand")
-        else:
-            fates[made.label] = Fate(made.label, "kept: by hand")
-    return fates
+    check(corrections, set(labels), asked.max_classes)
+    if "nameless_keep_mid" in asked.off:
+        named = {made.label for made in corrections}
+        corrections += tuple(
+            Correction(label, "drop") for label in labels if label in asked.nameless and label not in named
+        )
+    grown = grow(hierarchy, sizes, labels, asked.min_size, asked.off)
+    forest = apply(corrections, grown)
+    wish = Wish(
+        asked.max_classes,
+        asked.min_size,
+        asked.target,
+        frozenset(made.label for made in corrections if made.action == "keep"),
+        frozenset(made.label for made in corrections if made.action != "keep"),
+    )
+    classes, bound, reachable = _choice(forest, wish)
+    held = _held(forest, classes)
+    fates = _Ruling(hierarchy, forest, asked, held).fates(corrections)
+    bits = entropy_bits(held.values())
+    return Collapsed(fates, forest, held, bits, max(bound, bits), reachable)
 
 
-def _check(corrections: tuple[Correction, ...], labels: set[str], max_classes: int) -> None:
-    where = "classes.overrides of the profile"
-    for made in corrections:
-        for label in (made.label, made.into):
-            if label is not None and label not in labels:
-                raise BadInput(f"the override names {label}, which is no label of the hierarchy", where)
-        if (made.action == "merge") != (made.into is not None):
-            raise BadInput(f"the override of {made.label}: `into` goes with merge, and only there", where)
-        if made.label == made.into:
-            raise BadInput(f"the override merges {made.label} into itself", where)
-    named = [made.label for made in corrections]
-    twice = sorted({label for label in named if named.count(label) > 1})
-    if twice:
-        raise BadInput(f"two overrides name {', '.join(twice)}", where)
-    if sum(made.action == "keep" for made in corrections) > max_classes:
-        raise BadInput("more labels are kept by hand than classes.max allows", where)
+def _choice(forest: Forest, wish: Wish) -> tuple[frozenset[str], float, int]:
+    """The classes, the most bits that any could have, and the most examples that any could cover."""
+    reachable = most_covered(forest, wish)
+    program = Program(forest, Wish(wish.most, wish.least, min(wish.target, reachable), wish.kept, wish.never))
+    frontier = program.run()
+    path = choose(program, frontier)
+    row = path[min(wish.most, len(path) - 1)] if path else -1
+    classes = program.labels(frontier.chosen[row]) if row >= 0 else frozenset[str]()
+    return classes, most_bits(program, frontier), reachable
+
+
+def _held(forest: Forest, classes: Iterable[str]) -> dict[str, int]:
+    """Examples of each class: its own, and those below it that no class further down holds."""
+    held = dict.fromkeys(sorted(classes), 0)
+    for label, count in forest.own.items():
+        near = next((found for found in (label, *forest.line(label)) if found in held), None)
+        if near is not None:
+            held[near] += count
+    return held
+
+
+class _Ruling:
+    """Says of each label what became of it, and why."""
+
+    def __init__(self, hierarchy: Hierarchy, forest: Forest, asked: Asked, held: Mapping[str, int]) -> None:
+        self.hierarchy, self.forest, self.asked, self.held = hierarchy, forest, asked, held
+        self.open = {label: self.forest.own.get(label, 0) for label in forest.home}  # what no class further down holds
+        for label in forest.upward:
+            above = forest.home[label]
+            if above is not None and label not in held:
+                self.open[above] += self.open[label]
+
+    def fates(self, corrections: Iterable[Correction]) -> dict[str, Fate]:
+        """The fate of every label; those corrected by hand say so."""
+        fates = {label: self._fate(label) for label in self.forest.home}
+        for made in corrections:
+            cls = fates[made.label].cls
+            if made.action == "keep":
+                fates[made.label] = Fate(made.label, "kept: by hand")
+            elif made.action == "merge":
+                if cls is None:
+                    what = f"{made.label} cannot merge into {made.into}, which is dropped"
+                    raise BadInput(what, "classes.overrides of the profile", "keep that by hand too")
+                fates[made.label] = Fate(cls, "merged: by hand")
+            else:
+                nameless = made.label in self.asked.nameless and "nameless_keep_mid" in self.asked.off
+                fates[made.label] = Fate(None, "dropped: no description" if nameless else "dropped: by hand")
+        return fates
+
+    def _fate(self, label: str) -> Fate:
+        if label in self.held:
+            return Fate(label, "kept")
+        cls = next((found for found in self.forest.line(label) if found in self.held), None)
+        if cls is None and not self.forest.whole[label]:
+            # Without examples nothing is counted anywhere: any place that has a class will do.
+            cls = next((found for found in self.hierarchy.ancestors(label) if found in self.held), None)
+        why = self._why(label)
+        if cls is None:
+            line = self.forest.line(label)
+            return Fate(
+                None, f"dropped: {why}, and " + ("what it rolls up into is dropped" if line else "nothing above")
+            )
+        places = len(self.hierarchy.parents(label))
+        if places > 1:
+            first = "largest_place_wins" in self.asked.off
+            why += f"; of its {places} places the {'first' if first else 'larger one'}"
+        return Fate(cls, f"rolled up: {why}")
+
+    def _why(self, label: str) -> str:
+        """Why a label is no class of its own."""
+        if not self.forest.whole[label]:
+            return "no examples"
+        if self.forest.whole[label] < self.asked.min_size:
+            return "too few examples"
+        if not self.open[label]:
+            return "all its examples are in classes below it"
+        if self.open[label] < self.asked.min_size:
+            return "too few examples besides the classes below it"
+        if len(self.held) < self.asked.max_classes:
+            return "the classes are more even without it"
+        return "over the budget of classes"
 
 
 def entropy_bits(sizes: Iterable[int]) -> float:
     """Entropy in bits of the distribution of examples over classes: log2(n) when all are of one size."""
     counts = [size for size in sizes if size > 0]
     total = sum(counts)
-    return -sum(size / total * math.log2(size / total) for size in counts) if total else 0.0
+    return sum(size / total * math.log2(total / size) for size in counts) if total else 0.0

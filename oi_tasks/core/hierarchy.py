@@ -84,9 +84,25 @@ class Hierarchy:
         """What the label is directly a kind of, without the root."""
         return tuple(parent for parent in self._parents.get(label, ()) if parent not in self.roots)
 
+    def kinds_of(self, label: str) -> tuple[str, ...]:
+        """What the label is directly a kind of, the root included."""
+        return self._parents.get(label, ())
+
     def children(self, label: str) -> tuple[str, ...]:
         """What is directly a kind of the label."""
         return self._children.get(label, ())
+
+    @cached_property
+    def _wholes(self) -> dict[str, tuple[str, ...]]:
+        found: dict[str, set[str]] = defaultdict(set)
+        for edge in self.edges:
+            if edge.kind == "Part":
+                found[edge.child].add(edge.parent)
+        return {label: tuple(sorted(wholes)) for label, wholes in found.items()}
+
+    def wholes(self, label: str) -> tuple[str, ...]:
+        """What the label is directly a part of."""
+        return self._wholes.get(label, ())
 
     def ancestors(self, label: str) -> tuple[str, ...]:
         """All that the label is a kind of, nearest first, without the root and the label itself; ties by MID."""
@@ -113,17 +129,27 @@ class Hierarchy:
         A label reached through Part edges alone stands one level below the whole it is part of.
         """
         levels: dict[str, int] = {}
-        queue = deque((root, -1) for root in self.roots)
-        by_parent: dict[str, list[str]] = defaultdict(list)
-        for edge in self.edges:
-            by_parent[edge.parent].append(edge.child)
-        while queue:
-            label, level = queue.popleft()
-            for child in by_parent.get(label, ()):
-                if child not in levels:
-                    levels[child] = level + 1
-                    queue.append((child, level + 1))
+        for step in (self.children, self._below):
+            queue = deque([*((root, -1) for root in self.roots), *levels.items()])
+            while queue:
+                label, level = queue.popleft()
+                for child in step(label):
+                    if child not in levels:
+                        levels[child] = level + 1
+                        queue.append((child, level + 1))
         return levels
+
+    def _below(self, label: str) -> tuple[str, ...]:
+        """What is directly a kind or a part of the label."""
+        return (*self.children(label), *self._parts.get(label, ()))
+
+    @cached_property
+    def _parts(self) -> dict[str, tuple[str, ...]]:
+        found: dict[str, set[str]] = defaultdict(set)
+        for edge in self.edges:
+            if edge.kind == "Part":
+                found[edge.parent].add(edge.child)
+        return {label: tuple(sorted(parts)) for label, parts in found.items()}
 
     def family(self, label: str) -> tuple[str, ...]:
         """The level-0 labels that the label is a kind of, itself if it is one; empty for what is only a part."""

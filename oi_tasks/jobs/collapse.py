@@ -1,13 +1,16 @@
 """Choose the classes to train on: at most `max_classes`, covering at least `min_coverage` of the examples."""
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import PositiveInt
 
 from oi_tasks.core.clusters import group, slug
-from oi_tasks.core.collapse import Correction, Fate, collapse, entropy_bits
+from oi_tasks.core.collapse import Asked, Fate, collapse, entropy_bits
+from oi_tasks.core.corrections import Correction
 from oi_tasks.core.hierarchy import Edge, Hierarchy
+from oi_tasks.core.homes import Fix
 from oi_tasks.errors import Refused
 from oi_tasks.io.outputs import Output
 from oi_tasks.jobs.base import Job, JobIO, JobResult, OutputId
@@ -29,6 +32,7 @@ class Collapse(Job):
     count: Literal["boxes", "photos"] = "boxes"
     min_count: PositiveInt = 10_000
     overrides: tuple[Override, ...] = ()
+    switched_off: tuple[Fix, ...] = ()
     max_clusters: PositiveInt = 12
     min_cluster_photos: PositiveInt = 500
     unverified: Literal["ignore", "negative"] = "ignore"
@@ -53,6 +57,7 @@ class Collapse(Job):
                 "count": rules.count,
                 "min_count": rules.min_count,
                 "overrides": rules.overrides,
+                "switched_off": rules.switched_off,
                 "unverified": rules.unverified,
                 "max_clusters": clusters.max,
                 "min_cluster_photos": clusters.min_photos,
@@ -66,7 +71,10 @@ class Collapse(Job):
         hierarchy, names, examples = _read(validated)
         sizes = _sizes(examples.filter("is_box") if self.count == "boxes" else examples, self.count)
         corrections = [Correction(made.label, made.action, made.into) for made in self.overrides]
-        fates = collapse(hierarchy, sizes, self.max_classes, self.min_count, corrections)
+        nameless = set(hierarchy.labels) - set(names)
+        target = self.min_coverage * sum(sizes.values())
+        asked = Asked(self.max_classes, self.min_count, target, self.switched_off, nameless)
+        fates = collapse(hierarchy, sizes, asked, corrections).fates
         classes = self._classes(hierarchy, names, examples, fates)
         clusters = self._clusters(hierarchy, names, examples, fates, classes)
         coverage = {"boxes": _coverage(examples, fates, "boxes"), "photos": _coverage(examples, fates, "photos")}
@@ -98,7 +106,7 @@ class Collapse(Job):
         )
 
     def _classes(
-        self, hierarchy: Hierarchy, names: dict[str, str], examples: "pl.DataFrame", fates: dict[str, Fate]
+        self, hierarchy: Hierarchy, names: dict[str, str], examples: "pl.DataFrame", fates: Mapping[str, Fate]
     ) -> list[dict[str, Any]]:
         mapped = _mapped(examples, fates)
         boxes, photos = _sizes(mapped.filter("is_box"), "boxes"), _sizes(mapped, "photos")
@@ -122,7 +130,7 @@ class Collapse(Job):
         hierarchy: Hierarchy,
         names: dict[str, str],
         examples: "pl.DataFrame",
-        fates: dict[str, Fate],
+        fates: Mapping[str, Fate],
         classes: list[dict[str, Any]],
     ) -> list[dict[str, Any]]:
         """The clusters; each class is told which one it belongs to."""
@@ -181,7 +189,7 @@ def _sizes(examples: "pl.DataFrame", count: str) -> dict[str, int]:
     return dict(examples.group_by("LabelName").agg(counted).iter_rows())
 
 
-def _mapped(examples: "pl.DataFrame", fates: dict[str, Fate]) -> "pl.DataFrame":
+def _mapped(examples: "pl.DataFrame", fates: Mapping[str, Fate]) -> "pl.DataFrame":
     """The examples of labels that became a class, under their class's MID."""
     import polars as pl
 
@@ -191,7 +199,7 @@ def _mapped(examples: "pl.DataFrame", fates: dict[str, Fate]) -> "pl.DataFrame":
     ).drop_nulls("LabelName")
 
 
-def _coverage(examples: "pl.DataFrame", fates: dict[str, Fate], count: str) -> float:
+def _coverage(examples: "pl.DataFrame", fates: Mapping[str, Fate], count: str) -> float:
     """Share of all boxes, or of all photos with any example, that a class covers."""
     rows = examples.filter("is_box") if count == "boxes" else examples
     mapped = _mapped(rows, fates)

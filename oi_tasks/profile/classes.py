@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, PositiveInt
 
+from oi_tasks.core.homes import Fix
 from oi_tasks.profile.parts import Mid, Part, Share
 
 
@@ -26,10 +27,12 @@ class Classes(Part):
         "ignore", description="a class not verified for a photo: unknown, or absent"
     )
     overrides: tuple[Override, ...] = Field((), description="corrections by hand")
+    switched_off: tuple[Fix, ...] = Field((), description="fixes of the hierarchy that are not made")
 
 
 class Clusters(Part):
     """Which classes share a segmentation model."""
 
     max: PositiveInt = Field(12, description="largest number of clusters")
+    max_classes: PositiveInt = Field(24, description="largest number of classes in a cluster")
     min_photos: PositiveInt = Field(500, description="a cluster with fewer photos with boxes is not trained")
