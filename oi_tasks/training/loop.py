@@ -137,17 +137,14 @@ class _Fitting:
             progress.loss_sum += loss * len(rows)
             losses.append((progress.steps, {"step_loss": loss, "step_rate": rate}))
             line.update(len(rows), f"epoch {progress.epoch + 1}, loss {loss:.4f}, rate {rate:.2e}")
-            if self._asked_to_stop():
+            # All ranks do the same after the same step, whichever of them was told to stop.
+            stop, due = sums([float(self.io.stopping), float(self.keeper.due)], learner.device)
+            if stop or due:
                 self.keeper.save(state)
+            if stop:
                 self._log_steps(losses)
                 raise Stopped(f"stopped in epoch {progress.epoch + 1} with the state saved", fix=GO_ON)
-            if self.keeper.due and ranks() == 1:
-                self.keeper.save(state)
         self._log_steps(losses)
-
-    def _asked_to_stop(self) -> bool:
-        """Whether this rank, or any other, is to stop: all of them then stop after the same step."""
-        return sums([float(self.io.stopping)], self.learner.device)[0] > 0
 
     def _score(self, progress: Progress) -> Scores:
         """Score the model, or its exponential average; keep it if it is the best so far."""
