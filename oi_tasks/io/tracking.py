@@ -192,7 +192,7 @@ class TrackedRun:
 
         from oi_tasks.models import registered
 
-        with warnings.catch_warnings():  # its advice to give an example: photos would be logged as text
+        with warnings.catch_warnings():  # of pandas, about what MLflow does; and its advice on an example, if none fits
             warnings.simplefilter("ignore")
             logged = mlflow.pyfunc.log_model(
                 name="model",
@@ -201,6 +201,7 @@ class TrackedRun:
                 code_paths=[str(Path(__file__).parents[1])],
                 pip_requirements=_pinned(),
                 signature=registered.RegisteredModel.signature(),
+                input_example=registered.example(folder),
             )
         client = self._tracking.client
         try:

@@ -1,5 +1,6 @@
 """How models stand in the MLflow registry: a pyfunc that takes photos as bytes, and answers in plain columns."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,19 @@ class RegisteredModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
             ]
             rows.append({"labels": json.dumps(there), "boxes": json.dumps(boxes), "clusters": json.dumps(found.ran)})
         return pd.DataFrame(rows)
+
+
+def example(folder: Path) -> pd.DataFrame | None:
+    """A drawn photo as the model of a folder takes it, encoded; None for a cluster's model, which answers no one."""
+    from oi_tasks.drawn.kinds import main_kind
+    from oi_tasks.drawn.scenes import compose
+    from oi_tasks.models.saved import META, ModelMeta
+
+    if (folder / META).is_file() and ModelMeta.model_validate_json((folder / META).read_bytes()).kind != "classifier":
+        return None
+    encoded = io.BytesIO()
+    compose(0, "0", main_kind(0, 0)).photo().save(encoded, "JPEG")
+    return pd.DataFrame({"photo": [encoded.getvalue()]})
 
 
 mlflow.models.set_model(RegisteredModel())  # MLflow logs this file as the model: nothing is pickled
