@@ -177,8 +177,14 @@ class Scoring:
             right = np.array([hit for _, hit in self.judged[place]], dtype=bool)
             row |= {
                 "iou": share(*iou[place]) if place in iou else None,
+                "dice": _dice(*iou[place]) if place in iou else None,
                 "boxes": int(boxes),
                 "box_recall": share(hits, boxes),
                 "box_average_precision": plain(metrics.average_precision(scores, right, int(boxes))),
             }
         return rows
+
+
+def _dice(both: float, either: float) -> float | None:
+    """Dice from the cells in both masks and in either."""
+    return share(2 * both, both + either)
