@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from oi_tasks.errors import Refused
+from oi_tasks.errors import OiError, Refused
 from oi_tasks.io.tracking import Tracking
 
 PROGRAM = Path(__file__).parents[1] / "models" / "answer.py"
@@ -17,28 +17,31 @@ PATIENCE = 600.0  # seconds; a version that needs longer does not serve
 
 
 class Answer(BaseModel):
-    """What a version said of each photo, how long it took, and how its surroundings differ from what it pins."""
+    """What a version said of each photo, how long it took, whose code it ran, and what is unlike its pins."""
 
     model_config = ConfigDict(frozen=True)
     load_seconds: float
     milliseconds: tuple[float, ...]
     said: tuple[dict[str, Any], ...]
+    code: str
     own_code: bool
     unlike: tuple[str, ...]
-    foreign: tuple[str, ...]
 
 
 def ask(tracking: Tracking, model: str, version: int, photos: Sequence[bytes], scratch: Path) -> Answer:
     """Load a version in a process of its own and let it answer. Raises Refused when it does not."""
     tracking.check()
     scratch.mkdir(parents=True, exist_ok=True)
-    (scratch / "model").mkdir()
+    try:
+        folder = tracking.download_whole(model, version, scratch / "model")
+    except (OiError, OSError) as error:
+        raise _silent(model, version, str(error)) from None
     paths = []
     for place, photo in enumerate(photos):
         paths.append(str(scratch / f"{place}.jpg"))
         Path(paths[-1]).write_bytes(photo)
     answer = scratch / "answer.json"
-    asked = {"registry": tracking.url, "model": model, "version": version, "photos": paths, "answer": str(answer)}
+    asked = {"folder": str(folder), "photos": paths, "answer": str(answer)}
     request = scratch / "request.json"
     request.write_text(json.dumps(asked), encoding="utf-8")
     words = [sys.executable, "-P", str(PROGRAM), str(request)]

@@ -147,6 +147,18 @@ class Tracking:
         flavour = mlflow.models.Model.load(found).flavors["python_function"]
         return found / str(flavour["artifacts"]["model"]["path"])
 
+    def download_whole(self, model: str, version: int, to: Path) -> Path:
+        """The folder of a version as MLflow loads it. Raises BadInput when it is not there."""
+        import mlflow
+        from mlflow.exceptions import MlflowException
+
+        self.client  # noqa: B018 - says at once when the server is down
+        to.mkdir(parents=True, exist_ok=True)
+        try:
+            return Path(mlflow.artifacts.download_artifacts(f"models:/{model}/{version}", dst_path=str(to)))
+        except MlflowException as error:
+            raise BadInput(" ".join(str(error).split())[:160], where=f"{model}/{version}") from None
+
     def url_of(self, model: str, version: int) -> str:
         """The page of a version."""
         return f"{self.url}/#/models/{model}/versions/{version}"

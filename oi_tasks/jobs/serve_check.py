@@ -24,8 +24,8 @@ NEAR = 1e-4  # probabilities of one photo alone and of several together differ b
 class ServeCheck(Job):
     """Load the exact registered version in a fresh process, let it answer test photos, and compare.
 
-    What it says must equal what the evaluated models say, within the profile's budgets of time, and with nothing
-    imported that the version does not pin. Publishes `serving.json`: times, and what differed.
+    What it says must equal what the evaluated models say, within the profile's budgets of time, with nothing to import
+    but what the version pins. Publishes `serving.json`: times, and what differed.
     """
 
     verdict: OutputId
@@ -78,10 +78,8 @@ class ServeCheck(Job):
 
     def _surroundings(self, answer: Answer) -> list[tuple[str, str]]:
         reasons = [("pins_differ", text) for text in answer.unlike]
-        if answer.foreign:
-            reasons.append(("imports_unpinned", f"it imports {', '.join(answer.foreign)}, which it does not pin"))
         if not answer.own_code:
-            reasons.append(("foreign_code", "it ran other code than its own"))
+            reasons.append(("foreign_code", f"it ran other code than its own: {answer.code}"))
         return reasons
 
     def _times(self, answer: Answer) -> list[tuple[str, str]]:

@@ -1,28 +1,32 @@
 """Let one registered version answer, in a process of its own.
 
 Run as a file, `python answer.py request.json`, so that nothing of this package is imported before the version's own
-code, which MLflow brings along. The request names the registry, the model, the version, the photos and where the answer
-goes; the answer holds what was said of each photo, the times, and what was imported beside the pinned requirements.
+code, which MLflow brings along. The request names the version's folder, the photos and where the answer goes; the
+answer holds what was said of each photo, and the times. What the version does not pin cannot be imported here.
 """
 
 import json
 import sys
 import time
 from importlib import metadata
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
-def answer(asked: dict[str, Any], scratch: Path) -> dict[str, Any]:
-    """Load the version, let it answer photo by photo."""
-    before = set(sys.modules)
+
+def answer(asked: dict[str, Any]) -> dict[str, Any]:
+    """Load the version from its folder, let it answer photo by photo."""
+    folder = Path(asked["folder"])
+    pinned = [Requirement(line) for line in (folder / "requirements.txt").read_text("utf-8").splitlines() if line]
+    hide_all_but(pinned)
     import mlflow
     import pandas as pd
 
-    mlflow.set_tracking_uri(asked["registry"])
-    folder = mlflow.artifacts.download_artifacts(f"models:/{asked['model']}/{asked['version']}", dst_path=str(scratch))
     started = time.monotonic()
-    model = mlflow.pyfunc.load_model(folder)
+    model = mlflow.pyfunc.load_model(str(folder))
     load_seconds = time.monotonic() - started
     said, milliseconds = [], []
     for photo in asked["photos"]:
@@ -30,50 +34,63 @@ def answer(asked: dict[str, Any], scratch: Path) -> dict[str, Any]:
         row = model.predict(pd.DataFrame({"photo": [Path(photo).read_bytes()]})).iloc[0]
         milliseconds.append(1000 * (time.monotonic() - started))
         said.append({"labels": json.loads(row["labels"]), "boxes": json.loads(row["boxes"])})
-    imported = {name.partition(".")[0] for name in set(sys.modules) - before}
-    pinned = (Path(folder) / "requirements.txt").read_text(encoding="utf-8").splitlines()
     own = getattr(sys.modules.get("oi_tasks"), "__file__", None) or ""
     return {
         "load_seconds": load_seconds,
         "milliseconds": milliseconds,
         "said": said,
+        "code": own,
         "own_code": Path(own).is_relative_to(folder),
-        **compared(pinned, imported),
+        "unlike": unlike(pinned),
     }
 
 
-def compared(pinned: list[str], imported: set[str]) -> dict[str, list[str]]:
-    """What differs from the pinned requirements: `unlike` in version, `foreign` those they do not bring along."""
-    from packaging.requirements import Requirement
-    from packaging.utils import canonicalize_name
+def unlike(pinned: list[Requirement]) -> list[str]:
+    """The pinned requirements that are here in another version."""
+    here = {wanted: metadata.version(wanted.name) for wanted in pinned}
+    return [
+        f"{wanted} is pinned, {there} is here"
+        for wanted, there in here.items()
+        if not wanted.specifier.contains(there.partition("+")[0], prereleases=True)
+    ]
 
-    todo = [Requirement(line) for line in pinned if line.strip() and not line.startswith("#")]
-    unlike, brought = [], {"oi-tasks"}
-    for wanted in todo:
-        there = metadata.version(wanted.name)
-        if not wanted.specifier.contains(there.partition("+")[0], prereleases=True):
-            unlike.append(f"{wanted} is pinned, {there} is here")
+
+def hide_all_but(pinned: list[Requirement]) -> None:
+    """From here on, only what the requirements bring along can be imported: what they lack is missing, as elsewhere."""
+    brought = closure(pinned)
+    hidden = {
+        module
+        for module, names in metadata.packages_distributions().items()
+        if not {str(canonicalize_name(name)) for name in names} & brought
+    }
+
+    class Pinned(PathFinder):
+        """Finds modules on the path, but none of the hidden ones."""
+
+        @classmethod
+        def find_spec(cls, fullname: str, *args: Any, **kwargs: Any) -> Any:
+            return None if fullname.partition(".")[0] in hidden else super().find_spec(fullname, *args, **kwargs)
+
+    sys.meta_path[:] = [Pinned if finder is PathFinder else finder for finder in sys.meta_path]
+
+
+def closure(pinned: list[Requirement]) -> set[str]:
+    """Names of the distributions that the requirements bring along, themselves included."""
+    todo, brought = list(pinned), set[str]()
     while todo:
-        name = canonicalize_name(todo.pop().name)
+        name = str(canonicalize_name(todo.pop().name))
         if name in brought:
             continue
         brought.add(name)
         try:
-            lines = metadata.requires(name) or []
+            needed = [Requirement(line) for line in metadata.requires(name) or []]
         except metadata.PackageNotFoundError:
             continue
-        needed = [Requirement(line) for line in lines]
         todo += [one for one in needed if one.marker is None or one.marker.evaluate({"extra": ""})]
-    owners = {
-        module: {str(canonicalize_name(name)) for name in names}
-        for module, names in metadata.packages_distributions().items()
-        if module in imported
-    }
-    foreign: list[str] = sorted(min(names) for names in owners.values() if not names & brought)
-    return {"unlike": unlike, "foreign": foreign}
+    return brought
 
 
 if __name__ == "__main__":
     request = Path(sys.argv[1])
     asked = json.loads(request.read_text(encoding="utf-8"))
-    Path(asked["answer"]).write_text(json.dumps(answer(asked, request.parent / "model")), encoding="utf-8")
+    Path(asked["answer"]).write_text(json.dumps(answer(asked)), encoding="utf-8")
