@@ -218,3 +218,19 @@ def test_every_step_has_arguments_for_its_pod(wiring: Any) -> None:
         found = arguments(job)
         assert found["on_finish_action"] == "delete_pod"
         assert found["deferrable"] is True
+
+
+def test_the_workflows_parse_and_serialise_with_every_step_as_a_pod(
+    wiring: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
+    from airflow.dag_processing.dagbag import DagBag
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    bag = DagBag(dag_folder=str(DAGS))
+    assert bag.import_errors == {}
+    retrain = bag.dags["oi_retrain"]
+    assert retrain.get_task("train_semseg").retries == 4
+    assert "PodJobOperator" in {retrain.get_task(name).task_type for name in ("plan", "train_semseg")}
+    for dag in bag.dags.values():
+        DagSerialization.from_dict(DagSerialization.to_dict(dag))

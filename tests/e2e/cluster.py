@@ -34,11 +34,22 @@ def run(*command: str | Path, given: str | None = None) -> str:
     return done.stdout
 
 
+def start() -> str:
+    """Have the cluster up. Returns the path of its kubeconfig."""
+    for tries_left in (2, 1, 0):  # on a busy machine it may mistake its own bridge for one that lacks its address
+        try:
+            return run(CLUSTER / "up").splitlines()[-1]
+        except subprocess.CalledProcessError:
+            if not tries_left:
+                raise
+    raise AssertionError
+
+
 class Cluster:
     """The cluster beside the checkout, through kubectl."""
 
     def __init__(self) -> None:
-        self.kubeconfig = run(CLUSTER / "up").splitlines()[-1]
+        self.kubeconfig = start()
         self._kubectl = Path(self.kubeconfig).parent / "bin" / "kubectl"
 
     def kubectl(self, *words: str, given: str | None = None) -> str:
