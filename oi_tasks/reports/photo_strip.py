@@ -9,6 +9,7 @@ from PIL import Image, ImageOps
 
 SIDE = 160  # pixels of the longer side
 QUALITY = 70  # of the JPEG, about 4 kB
+SEEN = 0.005  # a box of no width is drawn as a line: a browser draws nothing of a rectangle without area
 SIDES = ("XMin", "XMax", "YMin", "YMax")
 Photo = Callable[[str], bytes | None]
 
@@ -62,6 +63,6 @@ def box_of(example: Mapping[str, Any]) -> dict[str, float] | None:
     return {
         "x": min(left, right),
         "y": min(top, bottom),
-        "width": abs(right - left),
-        "height": abs(bottom - top),
+        "width": max(abs(right - left), SEEN),
+        "height": max(abs(bottom - top), SEEN),
     }

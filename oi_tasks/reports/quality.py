@@ -35,6 +35,7 @@ def quality_page(quality: Mapping[str, Any], photo: Photo | None = None) -> str:
         titles=SUITES,
         tags=TAGS,
         held=sum(one["success"] for one in quality["expectations"]),
+        checked=sum(one["status"] != "skipped" for one in quality["expectations"]),
         tables={name: rows for name, rows in quality["rows"].items() if rows["in"] or name != "unreadable"},
         columns=columns,
         pictures=with_pictures(quality["findings"], photo or (lambda _: None)),
