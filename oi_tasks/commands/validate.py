@@ -92,7 +92,7 @@ def judge_folder(
     if page is not None:
         from oi_tasks.reports.quality import quality_page
 
-        page.write_text(quality_page(quality), encoding="utf-8")
+        page.write_text(quality_page(quality, release.photo), encoding="utf-8")
     return quality
 
 

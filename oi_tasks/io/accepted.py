@@ -18,7 +18,7 @@ class AcceptedSnapshots:
         return [self._store.get_json(DATA, key) for key in sorted(self._store.list(DATA, self._prefix))]
 
     def before(self, snapshot: str) -> list[dict[str, Any]]:
-        """Those accepted before a snapshot was, so that it is judged again as it was once; all, if it never was."""
+        """Those accepted before a snapshot was, so that it is judged again as it was; all, if it never was accepted."""
         found = self.all()
         places = [place for place, one in enumerate(found) if one["snapshot"] == snapshot]
         return found[: places[0]] if places else found

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Self
 
 from oi_tasks.io.accepted import AcceptedSnapshots
 from oi_tasks.io.outputs import Output
-from oi_tasks.io.store import REPORTS
+from oi_tasks.io.store import RAW, REPORTS, photo_key
 from oi_tasks.jobs.base import Job, JobIO, JobResult, OutputId
 from oi_tasks.profile import Drift, Profile, Share
 
@@ -66,6 +66,8 @@ class Validate(Job):
 
     def run(self, io: JobIO) -> Result:
         """Judge every table, write what goes on and what does not, and the page. Raises BadInput for a bad suite."""
+        import polars as pl
+
         from oi_tasks.quality.engine import Engine
         from oi_tasks.quality.inspection import SnapshotInspection
         from oi_tasks.quality.suites import expectations_folder, load_suites
@@ -90,7 +92,15 @@ class Validate(Job):
         quality = summarise(self.snapshot, parameters, inspection.run())
         quality |= {"line": self.line, "facts": inspection.facts, "history": history(accepted)}
         (io.out / "quality.json").write_text(json.dumps(quality, indent=1))
-        page = quality_page(quality)
+        known = pl.read_parquet(files["photos.parquet"]).drop_nulls("sha256")
+        stored = dict(known.select("ImageID", "sha256").iter_rows())
+
+        def photo(image_id: str) -> bytes | None:
+            """What the store has of a photo: good ones only are kept."""
+            key = photo_key(stored.get(image_id, ""))
+            return io.store.get_bytes(RAW, key) if image_id in stored and io.store.exists(RAW, key) else None
+
+        page = quality_page(quality, photo)
         (io.out / "quality.html").write_text(page, encoding="utf-8")
         io.store.put_bytes(REPORTS, self._page, page.encode(), "text/html; charset=utf-8")
         return self._result(quality)

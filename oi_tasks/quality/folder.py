@@ -17,8 +17,6 @@ from oi_tasks.io.sources import FolderSource
 from oi_tasks.quality.forms import EDGES
 from oi_tasks.quality.inspection import LIST
 
-CSV = ("boxes", "image_labels", "images", "descriptions")
-DIGITS = "0123456789abcdef"
 THREADS = 4
 
 
@@ -64,27 +62,14 @@ class ReleaseFolder:
 
         `progress(1)` is called after each photo. Raises BadInput for a file that lacks a column or is not JSON.
         """
-        (out / "boxes").mkdir(parents=True)
-        rows: dict[str, pl.DataFrame] = {}
-        unreadable = [pl.DataFrame(schema=tables.UNREADABLE)]
-        for kind in CSV:
-            read = self._rows(kind)
-            rows[kind] = read.whole()
-            unreadable.append(read.unreadable)
-        listed = rows.pop("images").rename({"OriginalSize": "size", "OriginalMD5": "md5", "Rotation": "rotation"})
-        digit = pl.col("ImageID").str.slice(0, 1)
-        boxes = rows.pop("boxes")
-        for place in DIGITS:
-            here = digit == place if place != "0" else ~digit.is_in(list(DIGITS[1:]))
-            boxes.filter(here).write_parquet(out / "boxes" / f"{place}.parquet")
-        for name, table in {
-            **rows,
-            "edges": self._edges(),
-            "photos": self._photos(listed, progress),
-            "unreadable": pl.concat(unreadable),
-            LIST.removesuffix(".parquet"): listed,
-        }.items():
-            table.write_parquet(out / f"{name}.parquet")
+        rows = {kind: self._rows(kind) for kind in ("boxes", "image_labels", "images", "descriptions")}
+        tables.write_partitions(rows["boxes"], out / "boxes")
+        for kind in ("image_labels", "images", "descriptions"):
+            tables.write_whole(rows[kind], out / f"{kind}.parquet")
+        (out / "images.parquet").replace(out / LIST)
+        self._edges().write_parquet(out / "edges.parquet")
+        self._photos(pl.read_parquet(out / LIST), progress).write_parquet(out / "photos.parquet")
+        pl.concat([found.unreadable for found in rows.values()]).write_parquet(out / "unreadable.parquet")
         return {path.relative_to(out).as_posix(): path for path in sorted(out.rglob("*.parquet"))}
 
     def _rows(self, kind: str) -> tables.Rows:
@@ -103,7 +88,8 @@ class ReleaseFolder:
 
     def _photos(self, listed: pl.DataFrame, progress: Callable[[int], None]) -> pl.DataFrame:
         expected = {
-            image_id: (size, md5) for image_id, size, md5 in listed.select("ImageID", "size", "md5").iter_rows()
+            image_id: (size, md5)
+            for image_id, size, md5 in listed.select("ImageID", "OriginalSize", "OriginalMD5").iter_rows()
         }
 
         def check(photo: PhotoFile) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from oi_tasks.reports.page import number, plural, render, share
+from oi_tasks.reports.photo_strip import Photo, with_pictures
 
 SUITES = {
     "photos": "Photos",
@@ -18,8 +19,8 @@ SUITES = {
 TAGS = {"critical": "bad", "warning": "warn", "info": "info"}
 
 
-def quality_page(quality: Mapping[str, Any]) -> str:
-    """The page of what `quality.json` says, as self-contained HTML."""
+def quality_page(quality: Mapping[str, Any], photo: Photo | None = None) -> str:
+    """The page of what `quality.json` says, as self-contained HTML; `photo` gives the bytes of a photo by its id."""
     counts = {level: sum(one["severity"] == level for one in quality["findings"]) for level in TAGS}
     suites: dict[str, list[dict[str, Any]]] = {}
     for expectation in quality["expectations"]:
@@ -34,9 +35,43 @@ def quality_page(quality: Mapping[str, Any]) -> str:
         titles=SUITES,
         tags=TAGS,
         held=sum(one["success"] for one in quality["expectations"]),
+        checked=sum(one["status"] != "skipped" for one in quality["expectations"]),
         tables={name: rows for name, rows in quality["rows"].items() if rows["in"] or name != "unreadable"},
         columns=columns,
+        pictures=with_pictures(quality["findings"], photo or (lambda _: None)),
+        examples_of={
+            (table, finding["code"]): place
+            for place, finding in enumerate(quality["findings"])
+            for table in finding["tables"]
+        },
+        history=history(quality),
     )
+
+
+def history(quality: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What is plotted over the accepted snapshots and this one: title, values, and the points of a line."""
+    earlier = quality.get("history", [])
+    if not earlier:
+        return []
+    findings = {level: sum(one["severity"] == level for one in quality["findings"]) for level in TAGS}
+    clean = {name: rows["out"] for name, rows in quality["rows"].items()}
+    snapshots = [*earlier, {"rows": clean, "quarantined": quality["quarantined"], "findings": findings}]
+    plots = {
+        "boxes": [one["rows"].get("boxes", 0) for one in snapshots],
+        "image labels": [one["rows"].get("image_labels", 0) for one in snapshots],
+        "photos": [one["rows"].get("photos", 0) for one in snapshots],
+        "of the annotation set apart, %": [round(100 * one["quarantined"]["rows"], 4) for one in snapshots],
+        "of the photos set apart, %": [round(100 * one["quarantined"]["photos"], 4) for one in snapshots],
+        "warnings": [one["findings"].get("warning", 0) for one in snapshots],
+    }
+    return [{"title": title, "values": values, "points": points(values)} for title, values in plots.items()]
+
+
+def points(values: Sequence[float]) -> list[tuple[float, float]]:
+    """Places of a line over 100 × 30, from 0 at the bottom to the largest value at the top."""
+    most = max(*values, 1e-12) if len(values) > 1 else values[0] or 1
+    step = 100 / max(1, len(values) - 1)
+    return [(round(place * step, 2), round(30 - 28 * value / most, 2)) for place, value in enumerate(values)]
 
 
 def sentence(quality: Mapping[str, Any]) -> str:

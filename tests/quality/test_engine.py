@@ -113,7 +113,7 @@ def test_a_run_that_raises_is_critical(frames: Frames, judge: Judge, monkeypatch
 
     monkeypatch.setattr(gx.ValidationDefinition, "run", fail)
     quality = judge(frames)
-    assert {one["status"] for one in quality["expectations"]} == {"raised"}
+    assert {one["status"] for one in quality["expectations"] if one["suite"] != "drift"} == {"raised"}
     assert [one["code"] for one in quality["findings"]] == ["check_raised"]
     assert "MemoryError: no more" in quality["findings"][0]["examples"][0]["error"]
 

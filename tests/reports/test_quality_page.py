@@ -1,12 +1,16 @@
 """The quality page, and the base of all pages."""
 
+import base64
+import io
 import re
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from oi_tasks.reports.page import number, plural, share
+from oi_tasks.reports.photo_strip import box_of
 from oi_tasks.reports.quality import columns, observed, quality_page, sentence
 
 FINDING = {
@@ -73,7 +77,7 @@ class Tags(HTMLParser):
 def test_the_page_fetches_nothing_and_is_well_formed() -> None:
     page = quality_page(QUALITY)
     for name, value in Tags(page).attributes:
-        assert name not in ("src", "href") or (value or "").startswith("data:"), (name, value)
+        assert name not in ("src", "href") or (value or "").startswith(("data:", "#")), (name, value)
     assert "url(" not in page
     assert "@import" not in page
 
@@ -113,6 +117,56 @@ def test_each_verdict_in_a_sentence() -> None:
 def test_what_was_observed(changes: dict[str, Any], text: str) -> None:
     assert observed(EXPECTATION | changes) == text
     assert text in quality_page(QUALITY | {"expectations": [EXPECTATION | changes]})
+
+
+def jpeg(width: int = 640, height: int = 320) -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", (width, height), (200, 30, 30)).save(stream, "JPEG")
+    return stream.getvalue()
+
+
+def test_examples_show_their_photo_with_the_box_drawn() -> None:
+    sides = {"XMin": 0.25, "XMax": 0.75, "YMin": 0.5, "YMax": 1.0}
+    examples = [{"table": "boxes", "ImageID": "a" * 16, **sides}, {"table": "boxes", "ImageID": "b" * 16, **sides}]
+    asked = []
+
+    def photo(image_id: str) -> bytes | None:
+        asked.append(image_id)
+        return jpeg() if image_id.startswith("a") else b"no photo"
+
+    page = quality_page(QUALITY | {"findings": [FINDING | {"examples": examples}] * 2}, photo)
+    assert asked == ["a" * 16, "b" * 16], "a photo is made small once, however many findings show it"
+    (first, second) = re.findall(r"<svg viewBox=\"0 0 160 80\".*?</svg>", page)
+    assert first == second
+    assert re.search(r'<rect x="40.0" y="40.0" width="80.0" height="40.0"/>', first)
+    data = base64.b64decode(re.search(r"data:image/jpeg;base64,([^\"]+)", first)[1])
+    assert Image.open(io.BytesIO(data)).size == (160, 80)
+    assert Tags(page)
+
+
+@pytest.mark.parametrize("sides", [{}, {"XMin": None, "XMax": 1, "YMin": 0, "YMax": 1}, dict.fromkeys("abcd", 1)])
+def test_what_has_no_box_draws_none(sides: dict[str, Any]) -> None:
+    assert box_of(sides) is None
+    assert box_of({"XMin": 0.6, "XMax": 0.5, "YMin": 0, "YMax": float("inf")}) is None
+    exchanged = box_of({"XMin": 0.75, "XMax": 0.5, "YMin": 0.25, "YMax": 1})
+    assert exchanged == {"x": 0.5, "y": 0.25, "width": 0.25, "height": 0.75}
+
+
+def test_the_history_is_plotted_and_its_last_point_is_this_snapshot() -> None:
+    assert "No snapshot was accepted before this one" in quality_page(QUALITY)
+    past = {"snapshot": "1" * 20, "at": "2026-11-01", "rows": {"boxes": 499}, "findings": {"warning": 3}}
+    page = quality_page(QUALITY | {"history": [past | {"quarantined": {"rows": 0.0, "photos": 0.0}}]})
+    assert page.count("<polyline") == 6
+    assert "Compared with <code>11111111111111111111</code>" in page
+    assert '<polyline points="0.0,16.0 100.0,2.0 "/>' in page  # 499 boxes before, 998 now
+    assert "<strong>998</strong> boxes <span>(before: 499)" in page
+    assert Tags(page)
+
+
+def test_a_failed_expectation_leads_to_its_examples() -> None:
+    page = quality_page(QUALITY)
+    assert 'id="found-0"' in page
+    assert '<a href="#found-0">examples</a>' in page
 
 
 def test_columns_without_a_value_are_left_out() -> None:
