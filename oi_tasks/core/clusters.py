@@ -41,6 +41,34 @@ def group(hierarchy: Hierarchy, boxes: Mapping[str, int], most: int | None = Non
     return _by_size(clusters, boxes)
 
 
+def with_company(
+    clusters: Sequence[ClusterOfClasses],
+    photos: Mapping[str, int],
+    together: Mapping[tuple[str, str], int],
+    least: int,
+    most: int,
+) -> list[ClusterOfClasses]:
+    """Clusters with fewer than `least` photos go to the one that they are seen with, smallest first, ties by MID.
+
+    `photos` counts the photos of each cluster, by its head; `together` those of two. A cluster goes only where at least
+    half of its photos show the other too, and where `most` classes are not exceeded.
+    """
+    found = {cluster.head: list(cluster.classes) for cluster in clusters}
+    for head in sorted(found, key=lambda head: (photos.get(head, 0), head)):
+        if photos.get(head, 0) >= least:
+            continue
+        company = [
+            (-together.get((head, other), 0), other)
+            for other in found
+            if other != head
+            and 2 * together.get((head, other), 0) >= max(1, photos.get(head, 0))
+            and len(found[other]) + len(found[head]) <= most
+        ]
+        if company:
+            found[min(company)[1]] += found.pop(head)
+    return [ClusterOfClasses(head, tuple(sorted(classes))) for head, classes in found.items()]
+
+
 def _by_size(clusters: Iterable[ClusterOfClasses], boxes: Mapping[str, int]) -> list[ClusterOfClasses]:
     return sorted(clusters, key=lambda cluster: (-sum(boxes[label] for label in cluster.classes), cluster.head))
 

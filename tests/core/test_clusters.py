@@ -1,6 +1,6 @@
 """Clusters: classes that share a segmentation model."""
 
-from oi_tasks.core.clusters import group, human, slug
+from oi_tasks.core.clusters import group, human, slug, with_company
 from tests.core.test_collapse import SMALL, tree
 
 
@@ -43,3 +43,17 @@ def test_no_cluster_is_larger_than_the_limit_and_none_loses_a_class() -> None:
         assert all(len(cluster.classes) <= most for cluster in clusters)
         assert sorted(label for cluster in clusters for label in cluster.classes) == sorted(boxes)
         assert len({cluster.head for cluster in clusters}) == len(clusters)
+
+
+def test_what_has_few_photos_goes_to_what_it_is_seen_with() -> None:
+    hierarchy = tree("root car", "root wheel", "root cat", "root dog")
+    clusters = group(hierarchy, {"/m/car": 90, "/m/wheel": 30, "/m/cat": 20, "/m/dog": 10})
+    photos = {"/m/car": 80, "/m/wheel": 30, "/m/cat": 20, "/m/dog": 10}
+    together = {("/m/wheel", "/m/car"): 29, ("/m/cat", "/m/car"): 9, ("/m/dog", "/m/cat"): 5}
+    both = together | {(other, one): count for (one, other), count in together.items()}
+    assert {found.head: found.classes for found in with_company(clusters, photos, both, 40, 2)} == {
+        "/m/car": ("/m/car", "/m/wheel"),
+        "/m/cat": ("/m/cat", "/m/dog"),
+    }
+    assert with_company(clusters, photos, both, 10, 2) == clusters
+    assert with_company(clusters, photos, both, 40, 1) == clusters
