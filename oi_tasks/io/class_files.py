@@ -58,15 +58,12 @@ def read_counts(path: Path, total: int | None = None) -> Counts:
     label, count = _columns(rows, header, path)
     boxes: dict[str, int] = {}
     for line, row in enumerate(rows[header:], 1 + header):
-        try:
-            mid, number = row[label].strip(), int(row[count].strip())
-        except (IndexError, ValueError):
-            raise BadInput(f"line {line} of the counts has no MID and whole number: {','.join(row)[:80]}", str(path))  # noqa: B904
-        if not MID.match(mid) or number < 0:
+        mid, number = (row[place].strip() if place < len(row) else "" for place in (label, count))
+        if not MID.match(mid) or not number.isdecimal():
             raise BadInput(f"line {line} of the counts has no MID and whole number: {','.join(row)[:80]}", str(path))
         if mid in boxes:
             raise BadInput(f"the counts name {mid} twice", str(path))
-        boxes[mid] = number
+        boxes[mid] = int(number)
     return _with_total(boxes, total, path)
 
 
