@@ -1,6 +1,7 @@
 """The tasks from the gate to the promotion as `oi_retrain` has them, on jobs that only say what the run's form says."""
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ with DAG(
     dag_id="toy_promotion",
     schedule=None,
     max_active_runs=8,
+    default_args={"retries": 5, "retry_delay": timedelta(seconds=1)},  # a machine too busy to start a task is no fault
     params={
         "verdict_id": "",
         "promotion": "automatic",
