@@ -3,6 +3,7 @@
 The person answers on Airflow's own page of required actions. Their answer comes back as plain words for the ledger.
 """
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from airflow.sdk import Context, Param, task
 import notify
 
 PROMOTE, SERVES = "promote", "serves"  # the verdicts of the gate and of the serve check that let a candidate on
+PATIENCE = 120  # seconds
 AUTOMATIC = {"answer": "automatic", "by": "", "at": "", "comment": ""}
 
 
@@ -61,7 +63,15 @@ def ask(
 @task.branch(trigger_rule="none_failed")
 def decide(*, ti: Any) -> str | None:
     """Go on to the promotion, or enter that a person, or the time, said no."""
-    answer = answer_of(ti.xcom_pull(task_ids="approve"))
+    asked, response = ti.xcom_pull(task_ids="ask") == "approve", ti.xcom_pull(task_ids="approve")
+    for _ in range(PATIENCE if asked else 0):  # a refusal skips what follows it before its own words are kept
+        if response:
+            break
+        time.sleep(1)
+        response = ti.xcom_pull(task_ids="approve")
+    if asked and not response:
+        raise RuntimeError("a person was asked, and their answer cannot be read: nothing is promoted")
+    answer = answer_of(response)
     ti.xcom_push(key="approval", value=answer)
     return next_step(ti.xcom_pull(task_ids="serve_check"), answer)
 
