@@ -3,7 +3,6 @@
 The person answers on Airflow's own page of required actions. Their answer comes back as plain words for the ledger.
 """
 
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -15,7 +14,6 @@ from airflow.sdk import Context, Param, task
 import notify
 
 PROMOTE, SERVES = "promote", "serves"  # the verdicts of the gate and of the serve check that let a candidate on
-PATIENCE = 120  # seconds
 AUTOMATIC = {"answer": "automatic", "by": "", "at": "", "comment": ""}
 
 
@@ -32,6 +30,12 @@ class ApprovePromotion(ApprovalOperator):
         """Ask, for as long as the profile says."""
         self.response_timeout = timedelta(hours=self.profile["approval_hours"])
         return super().execute(context)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        """Keep the answer first: a refusal skips what follows by an exception, and returns nothing."""
+        if "error" not in event:
+            context["ti"].xcom_push(key="answer", value=answer_of(event))
+        return super().execute_complete(context, event)
 
 
 @task.short_circuit(ignore_downstream_trigger_rules=False)
@@ -63,15 +67,10 @@ def ask(
 @task.branch(trigger_rule="none_failed")
 def decide(*, ti: Any) -> str | None:
     """Go on to the promotion, or enter that a person, or the time, said no."""
-    asked, response = ti.xcom_pull(task_ids="ask") == "approve", ti.xcom_pull(task_ids="approve")
-    for _ in range(PATIENCE if asked else 0):  # a refusal skips what follows it before its own words are kept
-        if response:
-            break
-        time.sleep(1)
-        response = ti.xcom_pull(task_ids="approve")
-    if asked and not response:
+    asked, answer = ti.xcom_pull(task_ids="ask") == "approve", ti.xcom_pull(task_ids="approve", key="answer")
+    if asked and not answer:
         raise RuntimeError("a person was asked, and their answer cannot be read: nothing is promoted")
-    answer = answer_of(response)
+    answer = answer or AUTOMATIC
     ti.xcom_push(key="approval", value=answer)
     return next_step(ti.xcom_pull(task_ids="serve_check"), answer)
 
