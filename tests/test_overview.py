@@ -8,7 +8,9 @@ import pytest
 
 from oi_tasks.core.ledger import Entry
 from oi_tasks.io.ledger import Ledger
+from oi_tasks.io.outputs import Outputs
 from oi_tasks.io.store import WORK, Store
+from oi_tasks.io.tracking import Tracking
 from oi_tasks.overview import look
 from oi_tasks.reports.overview import overview_page, sentence_of
 from oi_tasks.settings import Settings
@@ -29,14 +31,19 @@ def test_one_look_tells_what_the_chain_did(chain: Chain) -> None:
     found = look(chain.settings)
     assert found.problems == ()
     assert found.champion is not None
-    assert found.champion.version == chain.said["promote"]["result"]["version"]
-    assert found.champion.tags["verdict"] == chain.said["gate"]["id"]
+    assert found.champion.version == Tracking(chain.settings).alias("oi-cascade", "champion")
+    assert found.champion.tags["verdict"]
+    outputs = Outputs(Store(chain.settings), chain.settings.cache)
+    judged = [outputs.get("validate", output_id) for output_id in outputs.list("validate")]
+    newest = max(output.manifest.produced["at"] for output in judged)
     assert found.quality is not None
-    assert found.quality.snapshot == chain.said["snapshot"]["id"]
-    assert found.quality.boxes == chain.said["snapshot"]["result"]["boxes"]
-    assert {page.place for page in found.pages} >= {
-        chain.said[job]["result"]["report"] for job in ("validate", "report")
+    assert found.quality.at.isoformat() == newest
+    assert found.quality.snapshot in {
+        output.manifest.fields["snapshot"] for output in judged if output.manifest.produced["at"] == newest
     }
+    assert found.quality.boxes == outputs.get("snapshot", found.quality.snapshot).result["boxes"]
+    assert found.pages
+    assert all(Store(chain.settings).exists(*page.place.split("/", 1)) for page in found.pages)
     entries = list(Ledger(Store(chain.settings)).entries())
     assert [entry.number for entry in found.ledger] == [entry.number for entry in reversed(entries)][:10]
 

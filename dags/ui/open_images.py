@@ -54,7 +54,7 @@ def _view(destination: str, query: str = "") -> dict[str, str]:
         "name": "Open Images",
         "href": f"{PREFIX}/{query}",
         "destination": destination,
-        "url_route": "open-images",
+        "url_route": f"open-images-{destination}",  # Airflow leaves out a view whose route is taken
     }
 
 

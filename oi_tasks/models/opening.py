@@ -41,9 +41,10 @@ def _registered(address: str, settings: Settings, scratch: Path) -> tuple[Path, 
 
 
 def _files_of(folder: Path) -> Path:
-    """The folder of model files: of an MLflow model, or the folder itself."""
+    """The folder of model files: of an MLflow model, or the folder itself, or the one that stands nearest below it."""
     if not (folder / "MLmodel").is_file():
-        return folder
+        found = sorted((*folder.rglob(PINNED), *folder.rglob(META)), key=lambda file: len(file.parts))
+        return found[0].parent if found else folder
     import mlflow
 
     flavours = mlflow.models.Model.load(folder).flavors

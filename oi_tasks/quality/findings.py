@@ -20,7 +20,7 @@ class Finding(BaseModel):
     `held`: so few that the expectations still hold.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
     code: str
     severity: Severity
     held: bool

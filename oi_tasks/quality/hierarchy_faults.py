@@ -6,10 +6,10 @@ not counted as standing in several places too.
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 
-from oi_tasks.core.hierarchy import Edge, Hierarchy
+from oi_tasks.core.hierarchy import KINDS, Edge, Hierarchy
 
 MOST_CYCLES = 100
 Rows = tuple[dict[str, str], ...]
@@ -43,7 +43,7 @@ def hierarchy_faults(edges: Iterable[Edge]) -> HierarchyFaults:
         edges=len(edges),
         cycles=tuple({"cycle": " → ".join(cycle)} for cycle in cycles),
         roots=tuple({"root": root} for root in roots_of(edges)),
-        unreachable=tuple({"label": label} for label in _unreachable(Hierarchy(joined))),
+        unreachable=tuple({"label": label} for label in _unreachable(Hierarchy(map(_known, joined)))),
         two_kinds=tuple(
             {"parent": parent, "child": child, "kinds": ", ".join(sorted(found))}
             for (parent, child), found in two_kinds.items()
@@ -112,6 +112,11 @@ def _cycles(parents: Parents) -> list[list[str]]:
         else:
             break
     return found
+
+
+def _known(edge: Edge) -> Edge:
+    """The edge as one of the two kinds: one of another kind is a fault of its own, and cuts nothing off."""
+    return edge if edge.kind in KINDS else replace(edge, kind=KINDS[0])
 
 
 def _unreachable(hierarchy: Hierarchy) -> list[str]:

@@ -131,7 +131,7 @@ def test_broken_photos_are_told_and_the_others_go_on(chain: Chain, model: Path, 
         ([__file__, "--model", "models:/oi-cascade/9999"], "the registry has no version 9999"),
         ([__file__, "--model", "models:/oi-cascade"], "is no address of a model"),
         ([__file__, "--model", "models:/oi-classifier@champion"], "the model is no cascade"),
-        ([__file__, "--model", "/no/such/folder"], "there is no model folder"),
+        ([__file__, "--model", "/no/such/folder"], "there is no model /no/such/folder"),
     ],
 )
 def test_what_cannot_be_is_one_line(chain: Chain, words: list[str], what: str) -> None:
@@ -185,4 +185,8 @@ def test_pictures_show_the_boxes_and_the_way(chain: Chain, model: Path, photos: 
     for box in found.boxes:
         columns = slice(int(box.box[0] * width), None)  # a label may reach further to the right than its box
         outside[int(box.box[1] * height) : int(box.box[3] * height) + 25, columns] = False
+    for slug, masks in found.masks.items():
+        for mask, threshold in zip(masks, cascade.semseg[slug][1].thresholds, strict=True):
+            veil = Image.fromarray(mask >= threshold).resize((width, height), Image.Resampling.NEAREST)
+            outside &= ~np.asarray(veil)  # a mask may reach beyond the boxes that are made of it
     assert not changed[outside].any()

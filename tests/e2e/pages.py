@@ -23,6 +23,7 @@ from oi_tasks.settings import Settings
 from tests.e2e.common import check, say
 
 WIDTHS = (1280, 400)
+SETTLE = 4000  # milliseconds
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -57,6 +58,7 @@ def pages(state: Path, pictures: Path) -> None:
             with signed_in(browser, width, airflow, lines) as tab:
                 for name, address in addresses.items():
                     see(tab, name, address, width, pictures)
+                open_tab(tab, addresses["retrain-run"], width, pictures)
         browser.close()
 
 
@@ -104,7 +106,9 @@ def see(tab: Page, name: str, address: str, width: int, pictures: Path) -> None:
 
     tab.on("request", asked)
     tab.on("console", told)
-    answer = tab.goto(address, wait_until="networkidle")
+    answer = tab.goto(address, wait_until="networkidle" if ours else "load")
+    if not ours:
+        tab.wait_for_timeout(SETTLE)  # pages of Airflow and MLflow ask again and again, and are never idle
     tab.remove_listener("request", asked)
     tab.remove_listener("console", told)
     tab.screenshot(path=pictures / f"{name}-{width}.png", full_page=ours)
@@ -114,6 +118,16 @@ def see(tab: Page, name: str, address: str, width: int, pictures: Path) -> None:
         check(not errors, f"{name} logs no error {errors[:1] or ''}".rstrip())
         too_wide = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         check(too_wide <= 0, f"{name} fits {width} pixels" if too_wide <= 0 else f"{name} is {too_wide} px too wide")
+
+
+def open_tab(tab: Page, run: str, width: int, pictures: Path) -> None:
+    """The tab of the run's page, opened as a person does."""
+    tab.goto(run, wait_until="load")
+    tab.get_by_role("link", name="Open Images", exact=True).last.click()
+    heading = tab.frame_locator("iframe").locator("h1")
+    heading.wait_for()
+    check("hampion" in heading.inner_text(), f"the run's tab shows at {width} pixels: {heading.inner_text()}")
+    tab.screenshot(path=pictures / f"tab-in-airflow-{width}.png")
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ class Cluster:
     def has(self, image: str) -> bool:
         """Whether a node has an image."""
         nodes = json.loads(self.kubectl("get", "nodes", "-o", "json"))["items"]
-        names = {name for node in nodes for held in node["status"]["images"] for name in held.get("names", [])}
+        names = {name for node in nodes for held in node["status"]["images"] for name in held.get("names") or []}
         return f"docker.io/library/{image}" in names
 
     def pods(self, namespace: str) -> list[dict[str, Any]]:
