@@ -37,14 +37,16 @@ def version() -> None:
 def main() -> None:
     """Run a command; what goes wrong is one line on stderr, and the exit status tells its kind."""
     try:
-        app(standalone_mode=False)
+        status = app(standalone_mode=False)  # of a command that ends itself by typer.Exit, its status is returned
+        sys.exit(status if isinstance(status, int) else 0)
     except OiError as error:
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"oi: {error}", markup=False)
         sys.exit(error.exit_code)
-    except typer.Exit as done:
-        sys.exit(done.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:  # whoever read the output has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     except Exception as error:
         # Click's usage errors say themselves what is wrong and where.
         show = getattr(error, "show", None)
