@@ -5,20 +5,9 @@ Every Sunday at noon: lists outputs, objects, checkpoints and model versions tha
 removes nothing unless started by hand with *Remove*. Release files and photos are never touched.
 """
 
-from typing import Any
+from airflow.sdk import DAG, CronTriggerTimetable, Param
 
-from airflow.sdk import DAG, CronTriggerTimetable, Param, task
-
-from jobs import DEFAULTS, job, profile_param
-
-
-@task
-def profile(params: dict[str, Any]) -> dict[str, Any]:
-    """The profile, for how long things are kept."""
-    from oi_tasks.profile import load_profile
-
-    return load_profile(params["profile"]).model_dump(mode="json")
-
+from jobs import DEFAULTS, job, profile, profile_param
 
 with DAG(
     dag_id="oi_housekeeping",

@@ -14,15 +14,7 @@ from typing import Any
 
 from airflow.sdk import DAG, task
 
-from jobs import DATASET, DEFAULTS, force_param, job, profile_param
-
-
-@task
-def profile(params: dict[str, Any]) -> dict[str, Any]:
-    """Read the profile once, so that the whole run goes by the same one."""
-    from oi_tasks.profile import load_profile
-
-    return load_profile(params["profile"]).model_dump(mode="json")
+from jobs import DATASET, DEFAULTS, force_param, job, profile, profile_param
 
 
 @task(outlets=[DATASET])

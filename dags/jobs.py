@@ -52,6 +52,14 @@ def profile_param() -> Param:
     )
 
 
+@task
+def profile(params: dict[str, Any]) -> dict[str, Any]:
+    """Read the profile that the form names once, so that the whole run goes by the same one."""
+    from oi_tasks.profile import load_profile
+
+    return load_profile(params["profile"]).model_dump(mode="json")
+
+
 def force_param() -> Param:
     """The choice to compute everything anew."""
     return Param(

@@ -13,15 +13,7 @@ from typing import Any
 
 from airflow.sdk import DAG, Param, task
 
-from jobs import DEFAULTS, job, profile_param
-
-
-@task
-def profile(params: dict[str, Any]) -> dict[str, Any]:
-    """The profile, for the size of the pod."""
-    from oi_tasks.profile import load_profile
-
-    return load_profile(params["profile"]).model_dump(mode="json")
+from jobs import DEFAULTS, job, profile, profile_param
 
 
 @task

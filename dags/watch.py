@@ -5,20 +5,9 @@ own page is entered in the ledger as such, and the parts' aliases follow it; a p
 is finished. The ledger itself is checked on the way: this fails where an entry is missing or was written over.
 """
 
-from typing import Any
+from airflow.sdk import DAG, CronTriggerTimetable
 
-from airflow.sdk import DAG, CronTriggerTimetable, task
-
-from jobs import DEFAULTS, job, profile_param
-
-
-@task
-def profile(params: dict[str, Any]) -> dict[str, Any]:
-    """The profile, for the size of the pod."""
-    from oi_tasks.profile import load_profile
-
-    return load_profile(params["profile"]).model_dump(mode="json")
-
+from jobs import DEFAULTS, job, profile, profile_param
 
 with DAG(
     dag_id="oi_watch",
