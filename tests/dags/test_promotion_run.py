@@ -23,6 +23,7 @@ from oi_tasks.settings import Settings
 pytestmark = pytest.mark.slow
 DAG = "toy_promotion"
 PATIENCE = 400.0  # seconds, on a busy machine
+READS = 6.0  # seconds a person takes: an answer before Airflow has seen the task park is lost, and it asks again
 REFUSED = {"verdict": "refuse", "candidate": 2, "champion": 1, "reasons": [{"code": "below_floor", "text": "too low"}]}
 
 
@@ -115,6 +116,7 @@ def test_each_way_from_the_gate_ends_as_it_should(world: World) -> None:
     body = world.airflow._get(world.details(runs["approved"]))["body"]
     assert "Version 2 of oi-cascade passed the gate of the profile toy" in body
     assert "/#/models/oi-cascade/versions/2" in body
+    time.sleep(READS)
     world.answer(runs["approved"], "Approve", "looks good")
     world.answer(runs["rejected"], "Reject", "the dogs are gone")
     ends = {name: world.ended(run) for name, run in runs.items()}
