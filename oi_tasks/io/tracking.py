@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_fixed
+
 from oi_tasks.errors import BadInput, Unreachable
 from oi_tasks.settings import Settings
 
@@ -93,11 +95,13 @@ class Tracking:
             raise self._down(error) from None
 
     def set_alias(self, model: str, alias: str, version: int) -> None:
-        """Point an alias to a version."""
+        """Point an alias to a version. Two at once can trip over each other in MLflow's database: three tries."""
         from mlflow.exceptions import MlflowException
 
+        retry, stop = retry_if_exception_type(MlflowException), stop_after_attempt(3)
+        again = Retrying(retry=retry, stop=stop, wait=wait_fixed(0.5), reraise=True)
         try:
-            self.client.set_registered_model_alias(model, alias, str(version))
+            again(self.client.set_registered_model_alias, model, alias, str(version))
         except MlflowException as error:
             raise self._down(error) from None
 
