@@ -84,7 +84,7 @@ def test_a_reader_gives_the_photos_that_the_tars_hold(chain: Chain) -> None:
 
 def test_a_stopped_training_goes_on_to_the_same_weights_bit_for_bit(chain: Chain, tmp_path: Path) -> None:
     longer = json.loads(json.dumps(SMALL))
-    longer["classifier"]["epochs"] = {"frozen": 1, "unfrozen": 40}
+    longer["classifier"]["epochs"] = {"frozen": 1, "unfrozen": 24}
     (tmp_path / "longer.yaml").write_text(yaml.safe_dump(longer))
     words = [OI, "train_classifier", "--profile", str(tmp_path / "longer.yaml")]
     words += ["--set", f"dataset={chain.said['shards']['id']}"]
