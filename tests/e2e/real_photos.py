@@ -23,17 +23,9 @@ RELEASES = SHARED / "data"
 REFUSED = 3
 
 
-def quick(profile: str) -> dict:
-    """The profile with its pretrained encoder kept as it is: minutes of training, not a quarter of an hour."""
-    made = load_profile(profile).model_dump(mode="json")
-    if made["classifier"]["weights"] != "none":
-        made["classifier"] |= {"epochs": {"frozen": 20, "unfrozen": 0}, "batch": 64, "rate": 1e-3}
-    return made
-
-
 def worse(profile: str) -> dict:
-    """The same trained badly on purpose: one epoch, at a rate that breaks what was learnt."""
-    made = quick(profile)
+    """The profile trained badly on purpose: one epoch, at a rate that breaks what was learnt."""
+    made = load_profile(profile).model_dump(mode="json")
     made["name"] = "worse"
     epochs = made["classifier"]["epochs"]
     made["classifier"] |= {"epochs": {name: min(1, length) for name, length in epochs.items()}, "rate": 30.0}
@@ -50,8 +42,7 @@ def main() -> None:
         own = Path(folder) / "profiles"
         own.mkdir()
         os.environ["OI_RELEASES"] = str(RELEASES)
-        for name, made in ((profile, quick(profile)), ("worse", worse(profile))):
-            (own / f"{name}.yaml").write_text(yaml.safe_dump(made))
+        (own / "worse.yaml").write_text(yaml.safe_dump(worse(profile)))
         environment = os.environ | Addresses.free().lines() | {"OI_STATE": str(state), "OI_PROFILES": str(own)}
         environment |= {"OI_ENV_FILE": str(state / "env")}
         try:
