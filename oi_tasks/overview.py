@@ -4,7 +4,7 @@ The tab in Airflow and `oi status` show the same. A server that does not answer 
 is shown all the same.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -14,12 +14,20 @@ from oi_tasks.errors import OiError
 from oi_tasks.io.ledger import Ledger
 from oi_tasks.io.outputs import Outputs
 from oi_tasks.io.registry import ModelVersion, Registry
-from oi_tasks.io.store import WORK, Store
+from oi_tasks.io.store import REPORTS, WORK, Store
 from oi_tasks.settings import Settings
 
 CASCADE = "oi-cascade"
 CHAMPION = "champion"
 RECENT = 10  # entries of the ledger, and pages, that a look shows
+# Jobs that write pages, and what the one that a result calls its `report` is about.
+WITH_PAGES = {
+    "validate": "data quality",
+    "collapse": "classes",
+    "evaluate": "errors",
+    "report": "retrain",
+    "compare_variants": "variants",
+}
 Found = TypeVar("Found")
 
 
@@ -114,22 +122,25 @@ def _quality(outputs: Outputs) -> Quality | None:
 def _newest_pages(outputs: Outputs) -> tuple[Page, ...]:
     """The newest pages of any run."""
     found = [
-        Page(output.result["report"], about, _produced(output.manifest.produced))
-        for job, about in (("report", "retrain"), ("validate", "data quality"))
+        Page(page.place, page.about, _produced(output.manifest.produced))
+        for job in WITH_PAGES
         for output in outputs.newest(job, RECENT)
+        for page in _pages_in(job, output.result)
     ]
     return tuple(sorted(found, key=lambda page: page.at or datetime.min, reverse=True)[:RECENT])
 
 
 def _pages_of(store: Store, dag_id: str, run_id: str) -> tuple[Page, ...]:
     """The pages that the steps of a run wrote, by their results."""
-    found = []
-    for key in store.list(WORK, f"runs/{dag_id}/{run_id}/"):
-        said = store.get_json(WORK, key)
-        report = said["result"].get("report")
-        if report:
-            found.append(Page(report, "data quality" if said["job"] == "validate" else said["job"]))
-    return tuple(found)
+    results = (store.get_json(WORK, key) for key in store.list(WORK, f"runs/{dag_id}/{run_id}/"))
+    return tuple(page for said in results for page in _pages_in(said["job"], said["result"]))
+
+
+def _pages_in(job: str, result: Mapping[str, Any]) -> Iterator[Page]:
+    """The pages that a job's result names, by what they are about."""
+    for field, value in result.items():
+        if isinstance(value, str) and value.startswith(f"{REPORTS}/"):
+            yield Page(value, WITH_PAGES.get(job, job) if field == "report" else field)
 
 
 def _produced(produced: Mapping[str, Any]) -> datetime:

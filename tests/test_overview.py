@@ -52,8 +52,12 @@ def test_the_reports_of_a_run_are_those_of_its_steps(chain: Chain) -> None:
     store = Store(chain.settings)
     store.put_json(WORK, "runs/oi_retrain/one/report.json", chain.said["report"])
     store.put_json(WORK, "runs/oi_retrain/one/gate.json", chain.said["gate"])
+    store.put_json(WORK, "runs/oi_retrain/one/evaluate.json", chain.said["evaluate"])
     pages = look(chain.settings, "oi_retrain", "one").pages
-    assert [page.place for page in pages] == [chain.said["report"]["result"]["report"]]
+    assert {page.about: page.place for page in pages} == {
+        "retrain": chain.said["report"]["result"]["report"],
+        "errors": chain.said["evaluate"]["result"]["errors"],
+    }
     assert look(chain.settings, "oi_retrain", "two").pages == ()
 
 
