@@ -1,8 +1,10 @@
-"""Aspect bins: photos in three shapes, each with its own canvas, so that a batch holds photos of one shape."""
+"""Aspect bins: photos in a few shapes, each with its own canvas, so that a batch holds photos of one shape."""
 
 import math
+from collections.abc import Sequence
 
-BINS = ("2x1", "1x1", "1x2")  # width x height
+BINS = ("2x1", "1x1", "1x2")
+"""The three shapes of the method, width x height."""
 
 
 def aspect_of(width: int, height: int) -> float:
@@ -10,13 +12,20 @@ def aspect_of(width: int, height: int) -> float:
     return math.log2(width / height)
 
 
-def aspect_bin(width: int, height: int) -> str:
-    """The bin of a photo of that size in pixels: the nearest of 2:1, 1:1 and 1:2 on the log scale."""
+def aspect_of_bin(name: str) -> float:
+    """The same of a bin by its name: 1 for "2x1"."""
+    width, _, height = name.partition("x")
+    return aspect_of(int(width), int(height))
+
+
+def aspect_bin(width: int, height: int, bins: Sequence[str] = BINS) -> str:
+    """The bin of a photo of that size in pixels: the nearest on the log scale, of two as near the squarer one."""
     aspect = aspect_of(width, height)
-    return "2x1" if aspect > 0.5 else "1x2" if aspect < -0.5 else "1x1"
+    return min(bins, key=lambda name: (abs(aspect - aspect_of_bin(name)), abs(aspect_of_bin(name))))
 
 
 def canvas(name: str, side: int) -> tuple[int, int]:
     """Width and height in pixels of a bin's canvas, multiples of 32; `side` is the canvas's long side."""
-    long, short = max(32, round(side / 32) * 32), max(32, round(side / 64) * 32)
-    return {"2x1": (long, short), "1x1": (long, long), "1x2": (short, long)}[name]
+    aspect = aspect_of_bin(name)
+    long, short = (max(32, round(length / 32) * 32) for length in (side, side * 2 ** -abs(aspect)))
+    return (long, short) if aspect >= 0 else (short, long)

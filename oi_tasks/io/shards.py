@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
-from oi_tasks.core.aspect import BINS
 from oi_tasks.errors import BadInput
 from oi_tasks.io.ahead import map_ahead
 from oi_tasks.io.outputs import Output
@@ -132,7 +131,7 @@ class ShardReader:
             raise BadInput(f"there is no split {split!r}", fix=f"choose one of {', '.join(SPLITS)}")
         self.dataset, self.split = dataset, split
         self.index = DatasetIndex.model_validate(dataset.read_json(INDEX))
-        wanted = BINS if bins is None else tuple(bins)
+        wanted = tuple(self.index.canvases if bins is None else bins)
         self.table = pl.read_parquet(dataset.local(SAMPLES)).filter(
             pl.col("split") == split, pl.col("bin").is_in(wanted)
         )
@@ -229,12 +228,11 @@ def plan_batches(bins: NDArray[np.str_], size: int, seed: Sequence[int] | None =
     """
     random = None if seed is None else np.random.default_rng(seed)
     batches: list[NDArray[np.int64]] = []
-    for name in BINS:
+    for name in np.unique(bins):
         rows = np.flatnonzero(bins == name)
         if random is not None:
             random.shuffle(rows)
-        if len(rows):
-            batches += np.array_split(rows, -(-len(rows) // size))
+        batches += np.array_split(rows, -(-len(rows) // size))
     if random is not None:
         batches = [batches[position] for position in random.permutation(len(batches))]
     return batches

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field, PositiveInt
 
-from oi_tasks.core.aspect import BINS, canvas
+from oi_tasks.core.aspect import BINS, aspect_bin, canvas
 from oi_tasks.core.splits import split_of
 from oi_tasks.errors import BadInput
 from oi_tasks.io.store import RAW, Store, photo_key
@@ -33,6 +33,7 @@ class Shards(Job):
     classes: OutputId = Field(description="id of the class map (collapse)")
     validated: OutputId = Field(description="id of the clean tables (validate)")
     side: PositiveInt = Field(256, description="long side of the canvases, in pixels")
+    aspects: tuple[str, ...] = Field(BINS, description="shapes of the canvases, width x height")
     quality: Annotated[int, Field(ge=50, le=100)] = Field(90, description="JPEG quality of the stored photos")
     per_shard: PositiveInt = Field(1000, description="photos in one shard")
     tune: Share = Field(0.1, description="share of photos that set thresholds")
@@ -51,6 +52,7 @@ class Shards(Job):
         return cls(
             **{
                 "side": round(photos.long_side * photos.resolution),
+                "aspects": photos.aspects,
                 "quality": photos.quality,
                 "per_shard": photos.per_shard,
                 "tune": splits.tune,
@@ -80,26 +82,31 @@ class Shards(Job):
         stored.write_parquet(io.out / SAMPLES)
         counts = {(split, name): count for split, name, count in stored.group_by("split", "bin").len().iter_rows()}
         index = DatasetIndex(
-            canvases={name: canvas(name, self.side) for name in BINS},
+            canvases={name: canvas(name, self.side) for name in self.aspects},
             classes=class_map["classes"],
             clusters=class_map["clusters"],
             unverified=class_map["unverified"],
-            counts={split: {name: counts.get((split, name), 0) for name in BINS} for split in SPLITS},
+            counts={split: {name: counts.get((split, name), 0) for name in self.aspects} for split in SPLITS},
         )
         (io.out / INDEX).write_text(index.model_dump_json(indent=1))
         photos_in = {split: sum(index.counts[split].values()) for split in SPLITS}
         return self.Result(photos=photos_in, shards=len(written))
 
     def _in_order(self, samples: "pl.DataFrame") -> "pl.DataFrame":
-        """The samples with our split, sorted by split, bin and a hash of the id: a fixed shuffle."""
+        """The samples with our split and bin, sorted by split, bin and a hash of the id: a fixed shuffle."""
         import polars as pl
 
         subsets = frozenset(samples["split"].unique())
         pairs = zip(samples["ImageID"], samples["split"], strict=True)
         split = [self.split(image_id, subset, subsets) for image_id, subset in pairs]
         order = [hashlib.sha256(image_id.encode()).digest()[:8] for image_id in samples["ImageID"]]
+        bins = [aspect_bin(*size, self.aspects) for size in samples.select("width", "height").iter_rows()]
         return (
-            samples.with_columns(split=pl.Series(split, dtype=pl.String), order=pl.Series(order, dtype=pl.Binary))
+            samples.with_columns(
+                bin=pl.Series(bins, dtype=pl.String),
+                split=pl.Series(split, dtype=pl.String),
+                order=pl.Series(order, dtype=pl.Binary),
+            )
             .sort("split", "bin", "order", "ImageID")
             .drop("order")
         )

@@ -73,7 +73,7 @@ class Cascade:
 
     def canvas_of(self, width: int, height: int) -> tuple[int, int]:
         """The canvas, (width, height), of a photo of that size in pixels."""
-        return self.meta.canvases[aspect_bin(width, height)]
+        return self.meta.canvases[aspect_bin(width, height, tuple(self.meta.canvases))]
 
     def predict(self, photos: Sequence[bytes]) -> list[PhotoPrediction]:
         """What is in each photo (an encoded image) and where. Raises OSError for bytes that are no image."""

@@ -60,6 +60,8 @@ def judge_side_by_side(partitions: Partitions, workers: int | None = None) -> It
     wanted = min(workers or _worth(partitions.files.values()), len(partitions.files))
     if wanted <= 1:
         return [judge_partitions(partitions)]
+    # Read by the allocator of polars when a process starts: what is free goes back to the system at once.
+    os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0")
     # A process that is forked from one with threads (polars has some) may stand still for ever.
     with ProcessPoolExecutor(wanted, mp_context=multiprocessing.get_context("spawn")) as pool:
         return list(pool.map(judge_partitions, partitions.split(wanted)))
@@ -69,17 +71,24 @@ def judge_partitions(partitions: Partitions) -> Part:
     """Judge some partitions, one at a time, which bounds memory."""
     run = Engine(partitions.parameters).suite_run(partitions.suite)
     table = TableInspection(partitions.suite, run, partitions.quarantine, partitions.number)
-    status = pl.read_parquet(partitions.status) if partitions.status else None
+    status = pl.scan_parquet(partitions.status) if partitions.status else None
     known = pl.read_parquet(partitions.known)["LabelName"] if partitions.known else None
     absent = forms.verified_absent(pl.scan_parquet(partitions.image_labels))
 
     def derive(frame: pl.DataFrame) -> pl.DataFrame:
         repeated = forms.with_repeated(frame, *forms.BOX)
-        return forms.with_thin(forms.with_denied(forms.with_photo_and_label(repeated, status, known), absent))
+        photos = status if status is None else _near(status, frame)
+        return forms.with_thin(forms.with_denied(forms.with_photo_and_label(repeated, photos, known), absent))
 
     for name, path in partitions.files.items():
         table.take(pl.read_parquet(path), derive).write_parquet(partitions.out / name)
     return table.part()
+
+
+def _near(photos: pl.LazyFrame, boxes: pl.DataFrame) -> pl.DataFrame:
+    """The photos whose ids lie between those of the boxes: of a partition by the id's first digit, one in sixteen."""
+    ids = boxes["ImageID"]
+    return photos.filter(pl.col("ImageID").is_between(pl.lit(ids.min()), pl.lit(ids.max()))).collect()
 
 
 def _worth(files: Iterable[Path]) -> int:

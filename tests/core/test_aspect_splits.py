@@ -26,6 +26,19 @@ def test_canvases_are_multiples_of_32() -> None:
     assert all(side % 32 == 0 and side >= 32 for name in BINS for side in canvas(name, 10))
 
 
+@given(st.integers(1, 5000), st.integers(1, 5000))
+def test_of_more_shapes_the_nearest_squashes_least(width: int, height: int) -> None:
+    shapes = ("3x1", "2x1", "3x2", "4x3", "1x1", "3x4", "2x3", "1x2", "1x3")
+    squashed = {name: width * int(name[2]) / (height * int(name[0])) for name in shapes}
+    least = min(max(by, 1 / by) for by in squashed.values())
+    found = squashed[aspect_bin(width, height, shapes)]
+    assert max(found, 1 / found) <= least + 1e-9
+
+
+def test_a_canvas_has_the_shape_that_its_name_says() -> None:
+    assert [canvas(name, 288) for name in ("4x3", "3x2", "3x4", "3x1")] == [(288, 224), (288, 192), (224, 288), (288, 96)]
+
+
 def test_splits_are_as_large_as_asked_and_do_not_move() -> None:
     ids = [f"{number:016x}" for number in range(20_000)]
     counts = Counter(split_of(image_id, 0.1, 0.2) for image_id in ids)
