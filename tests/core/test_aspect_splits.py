@@ -36,7 +36,12 @@ def test_of_more_shapes_the_nearest_squashes_least(width: int, height: int) -> N
 
 
 def test_a_canvas_has_the_shape_that_its_name_says() -> None:
-    assert [canvas(name, 288) for name in ("4x3", "3x2", "3x4", "3x1")] == [(288, 224), (288, 192), (224, 288), (288, 96)]
+    assert [canvas(name, 288) for name in ("4x3", "3x2", "3x4", "3x1")] == [
+        (288, 224),
+        (288, 192),
+        (224, 288),
+        (288, 96),
+    ]
 
 
 def test_splits_are_as_large_as_asked_and_do_not_move() -> None:
