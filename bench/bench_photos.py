@@ -7,10 +7,11 @@ from pathlib import Path
 
 from bench.measure import Figure, ratio
 from oi_tasks.drawn.release import draw_release
+from oi_tasks.io.photo_intake import THREADS
 from oi_tasks.io.store import RAW, Store
 from oi_tasks.jobs.base import execute
 from oi_tasks.jobs.fetch import Fetch
-from oi_tasks.jobs.photos import THREADS, Photos
+from oi_tasks.jobs.photos import Photos
 from oi_tasks.jobs.tables import Tables
 from oi_tasks.local import services
 from oi_tasks.local.addresses import Addresses

@@ -2,7 +2,8 @@
 
 Reads a release of Open Images, or a folder in the same form, and takes it through these steps:
 
-1. **fetch** its annotation files, **tables**: typed Parquet, **photos**: each decoded once, **snapshot**: all named
+1. **fetch** its annotation files, **tables**: typed Parquet, **photos**: each decoded once, **snapshot**: all named;
+   where the profile says `photos: {parts: 16}` the photos come in by a **photo_part** for each of so many parts
 2. **validate** with Great Expectations; rows that break a rule are set apart, and the quality report says why
 3. **data_gate**: a critical finding, or too much set apart, ends the run here, before anything is trained
 4. **collapse** the labels into classes and clusters
@@ -14,7 +15,16 @@ from typing import Any
 
 from airflow.sdk import DAG, task
 
-from jobs import DATASET, DEFAULTS, force_param, job, profile, profile_param
+from jobs import DATASET, DEFAULTS, force_param, job, mapped_job, profile, profile_param
+
+
+@task
+def photo_parts(chosen: dict[str, Any]) -> list[dict[str, str]]:
+    """The digits of each part; none where the photos are brought in one piece, without a task more on the way."""
+    from oi_tasks.core.partitions import digits_of_parts
+
+    parts = chosen["release"]["photos"]["parts"]
+    return [{"digits": digits} for digits in digits_of_parts(parts)] if parts > 1 else []
 
 
 @task(outlets=[DATASET])
@@ -38,7 +48,8 @@ with DAG(
     chosen = profile()
     release = job("fetch", chosen)
     tables = job("tables", chosen, release=release)
-    photos = job("photos", chosen, release=release, tables=tables)
+    parts = mapped_job("photo_part", chosen, photo_parts(chosen), "digits", release=release, tables=tables)
+    photos = job("photos", chosen, trigger_rule="none_failed", release=release, tables=tables, parts=parts)
     snapshot = job("snapshot", chosen, release=release, tables=tables, photos=photos)
     validated = job("validate", chosen, snapshot=snapshot)
     passed = job("data_gate", chosen, validated=validated)

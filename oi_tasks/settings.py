@@ -22,6 +22,9 @@ class Settings(BaseSettings):
     store_access_key: str = Field("", description="key id of the jobs at the store")
     store_secret_key: SecretStr = Field(SecretStr(""), description="secret of that key")
     store_region: str = Field("us-east-1", description="region the store expects in signatures")
+    store_patience: float = Field(
+        120.0, ge=0, description="seconds that a running job waits for a store that stopped answering"
+    )
     source_endpoint: str = Field(
         "https://s3.us-east-1.amazonaws.com", description="address of the S3 server that s3:// sources lie on"
     )

@@ -12,6 +12,9 @@ from PIL import Image
 from oi_tasks.core.aspect import aspect_bin, aspect_of
 from oi_tasks.core.fingerprint import sha256_of
 
+# Once for the process: photos are checked by several threads, and catch_warnings changes what all of them see.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
 LARGEST = 100_000_000  # pixels
 LARGEST_FILE = 64 << 20  # bytes; a larger file is not read at all
 PROOF = (64, 64)  # a JPEG is decoded at the smallest scale that gives so many pixels: all its data is read all the same
@@ -45,9 +48,7 @@ def check_photo(data: bytes, size: int | None, md5: str | None) -> dict[str, Any
     elif md5 and base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode() != md5:
         facts["reason"] = "wrong_md5"
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            photo = Image.open(io.BytesIO(data))
+        photo = Image.open(io.BytesIO(data))
     except Exception as error:  # decoders raise whatever damaged data leads them to
         bomb = isinstance(error, Image.DecompressionBombError)
         return facts | {"reason": "too_large" if bomb else "not_an_image"}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from oi_tasks.io.tables import DIGITS
+from oi_tasks.core.partitions import DIGITS
 
 
 def choose_photos(

@@ -11,7 +11,8 @@ FileKind = Literal["boxes", "image_labels", "machine_labels", "images", "descrip
 
 PHOTO = re.compile(r"^(?P<split>[a-z]+)/(?P<name>[^/]+|.*\.\..*)$")  # a name that leads elsewhere is seen, and refused
 IMAGE_ID = re.compile(r"^[0-9a-f]{16}$")
-SPLIT = r"(?P<split>train|validation|test)"
+SPLIT = r"(?P<split>train|validation|val|test)"
+SHORT = {"val": "validation"}  # as V7 names one file of image labels
 OF_RELEASE = rf"(?:^|/)(?:oidv\d+-)?{SPLIT}"  # V6 and V7 put their version before the name
 OF_CHALLENGE = rf"(?:^|/)challenge-\d{{4}}-{SPLIT}"
 ANNOTATION: tuple[tuple[FileKind, re.Pattern[str]], ...] = (
@@ -68,6 +69,7 @@ def sort_out(files: Iterable[SourceFile], splits: Iterable[str]) -> tuple[list[A
         for rank, (kind, pattern) in enumerate(ANNOTATION):
             found = pattern.search(file.name)
             split = (found.groupdict().get("split") or "") if found else ""
+            split = SHORT.get(split, split)
             if found and (not split or split in wanted):
                 annotation.append((rank, AnnotationFile(kind, split, file)))
                 break

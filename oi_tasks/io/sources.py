@@ -62,6 +62,7 @@ class FolderSource(Source):
         if not self.folder.is_dir():
             fix = "name it in the profile under release.folders"
             raise BadInput(f"there is no release folder {self.folder}", fix=fix, code="no_folder")
+        self._root = self.folder.resolve()
 
     def files(self) -> Iterator[SourceFile]:
         """All files below the folder, in order of their names; hidden ones are left out."""
@@ -93,7 +94,7 @@ class FolderSource(Source):
 
     def _path(self, name: str) -> Path:
         path = (self.folder / name).resolve()
-        if not path.is_relative_to(self.folder.resolve()):
+        if not path.is_relative_to(self._root):
             raise FileNotFoundError(name)
         return path
 

@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import certifi
-import urllib3
 from minio import Minio
 from minio.error import InvalidResponseError, S3Error, ServerError
 from urllib3.exceptions import HTTPError
@@ -21,6 +20,7 @@ from urllib3.util import Retry, Timeout
 from oi_tasks.core.fingerprint import BLOCK
 from oi_tasks.errors import BadInput, OiError, Unreachable
 from oi_tasks.io.disk import is_full
+from oi_tasks.io.patient import PatientPool, whole
 from oi_tasks.settings import Settings
 
 RAW, DATA, WORK, REPORTS, LEDGER = "oi-raw", "oi-data", "oi-work", "oi-reports", "oi-ledger"
@@ -51,8 +51,9 @@ def photo_key(sha256: str) -> str:
 class Store:
     """A connection to the store. Safe to share between threads, not between processes.
 
-    Requests that fail on the way (resets, 5xx) are retried with backoff; what still fails raises
-    Unreachable (server down, wrong key) or NotFound. `tries`: how often a request is sent again.
+    Requests that fail on the way (resets, 5xx) are retried with backoff, and a store that was there is waited for
+    (`Settings.store_patience`); what still fails raises Unreachable (server down, wrong key) or NotFound. `tries`: how
+    often a request is sent again; with 0 nothing is waited for.
     """
 
     def __init__(self, settings: Settings, connections: int = 32, tries: int = 5) -> None:
@@ -65,7 +66,8 @@ class Store:
             )
         self.endpoint = settings.store_endpoint.rstrip("/")
         self._signs = bool(settings.store_access_key)
-        self._http = urllib3.PoolManager(
+        self._http = PatientPool(
+            settings.store_patience if tries else 0.0,
             maxsize=connections,
             timeout=Timeout(connect=5, read=120),
             retries=Retry(
@@ -118,7 +120,8 @@ class Store:
 
     def get_bytes(self, bucket: str, key: str, version: str | None = None) -> bytes:
         """The bytes under a key, of the newest version unless one is named. Raises NotFound."""
-        with self._asking(bucket, key):
+
+        def read() -> bytes:
             response = self._client.get_object(bucket, key, version_id=version)
             try:
                 data: bytes = response.read()
@@ -126,6 +129,9 @@ class Store:
             finally:
                 response.close()
                 response.release_conn()
+
+        with self._asking(bucket, key):
+            return whole(read)
 
     def put_json(self, bucket: str, key: str, value: Any) -> None:
         """Store a JSON value, indented so that it can be read in the store's own page."""
@@ -144,11 +150,12 @@ class Store:
         """Fetch an object into a file; the file appears whole or not at all."""
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._asking(bucket, key):
-            self._client.fget_object(bucket, key, str(path))
+            whole(lambda: self._client.fget_object(bucket, key, str(path)))
 
     def digest(self, bucket: str, key: str) -> tuple[str, int]:
         """SHA-256 in hex, and size in bytes, of what stands under a key, read in blocks. Raises NotFound."""
-        with self._asking(bucket, key):
+
+        def read() -> tuple[str, int]:
             response = self._client.get_object(bucket, key)
             try:
                 found, size = hashlib.sha256(), 0
@@ -159,6 +166,9 @@ class Store:
             finally:
                 response.close()
                 response.release_conn()
+
+        with self._asking(bucket, key):
+            return whole(read)
 
     def exists(self, bucket: str, key: str) -> bool:
         """Whether an object stands under the key."""

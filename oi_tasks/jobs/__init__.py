@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 JOBS = {
     "fetch": "Bring a release's annotation files into the store, and list its photos.",
     "tables": "Turn the release's CSV and JSON files into typed Parquet tables.",
+    "photo_part": "Bring a part of the photos into the store, by the first digits of ImageID.",
     "photos": "Bring the photos into the store, each decoded once.",
     "snapshot": "Name everything that one ingest brought, for good.",
     "validate": "Judge a snapshot with Great Expectations, and set apart what breaks a rule.",

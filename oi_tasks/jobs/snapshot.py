@@ -7,6 +7,8 @@ from oi_tasks.io.snapshots import PARTS
 from oi_tasks.jobs.base import Job, JobIO, JobResult, OutputId
 from oi_tasks.profile import Profile
 
+IDS = {*PARTS, "parts"}  # fields of the parts that are ids of outputs: the same data is the same snapshot without them
+
 
 class Snapshot(Job):
     """Name everything that one ingest brought, for good.
@@ -49,7 +51,7 @@ class Snapshot(Job):
                 name: value
                 for job in PARTS
                 for name, value in outputs[job].manifest.fields.items()
-                if job == "release" or name not in PARTS  # else an id of another output
+                if job == "release" or name not in IDS
             },
             "outputs": {part: output.id for part, output in outputs.items()},
             "counts": results,

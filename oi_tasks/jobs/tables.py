@@ -126,19 +126,23 @@ def label_counts(boxes: "pl.DataFrame", image_labels: "pl.DataFrame") -> "pl.Dat
     """Per label: boxes, photos with a box, photos where it is present by box or by verified label, and flags."""
     import polars as pl
 
-    def flagged(name: str) -> "pl.Expr":
-        return (pl.col(name) == 1).sum().alias(name.removeprefix("Is").lower())
-
-    flags = [flagged(name) for name in COUNTED if name.startswith("Is")]
+    flags = {name.removeprefix("Is").lower(): (pl.col(name) == 1).sum() for name in COUNTED if name.startswith("Is")}
     pair = ("ImageID", "LabelName")
-    by_box = boxes.group_by("LabelName").agg(pl.len().alias("boxes"), *flags)
-    boxed = boxes.select(pair).unique()
-    with_boxes = boxed.group_by("LabelName").agg(pl.len().alias("photos_with_boxes"))
-    verified = image_labels.filter(pl.col("Confidence") >= 1).select(pair)
-    present = pl.concat([boxed, verified]).unique() if verified.height else boxed
-    by_photo = present.group_by("LabelName").agg(pl.len().alias("photos"))
-    by_box = by_box.join(with_boxes, on="LabelName")
-    return by_photo.join(by_box, on="LabelName", how="left").fill_null(0).sort("LabelName")
+    ids = boxes["ImageID"]
+    # A release has its boxes in the order of their photos: then counting where the id changes tells them apart, at a
+    # third of the work of comparing ids.
+    photo = (ids.rle_id() if ids.is_sorted() else ids.rank("dense")).alias("photo")
+    by_box = (
+        boxes.with_columns(photo)
+        .group_by("LabelName")
+        .agg(pl.len().alias("boxes"), photos_with_boxes=pl.col("photo").n_unique(), **flags)
+    )
+    verified = image_labels.filter(pl.col("Confidence") >= 1).select(pair).unique()
+    more = verified.join(boxes.select(pair), on=pair, how="anti") if verified.height else verified
+    by_label = more.group_by("LabelName").agg(pl.len().alias("more"))
+    counts = by_box.join(by_label, on="LabelName", how="full", coalesce=True).fill_null(0)
+    photos = (pl.col("photos_with_boxes") + pl.col("more")).alias("photos")
+    return counts.select("LabelName", photos, "boxes", *flags, "photos_with_boxes").sort("LabelName")
 
 
 def _where(file: dict[str, Any]) -> str:

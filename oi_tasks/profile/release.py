@@ -32,6 +32,9 @@ class PhotoChoice(Part):
     per_label: PositiveInt | None = Field(
         None, description="take at most so many for each label, the first by ImageID; none: all photos"
     )
+    parts: Annotated[int, Field(ge=1, le=16)] = Field(
+        1, description="bring them in so many tasks at once, by the first digit of ImageID: pods that share the work"
+    )
 
 
 class ReleaseSpec(Part):

@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+import pytest
+
 from oi_tasks.io.release import sort_out
 from oi_tasks.io.sources import SourceFile
 from oi_tasks.profile import load_profile
@@ -38,8 +40,17 @@ def test_the_names_of_each_version() -> None:
     assert told(*names) == names
 
 
-def test_every_file_of_the_published_profile_is_known() -> None:
-    spec = load_profile("openimages-v4").release
+def test_a_split_that_is_shortened() -> None:
+    """V7 has oidv7-val-…, and photos of that split in validation/ all the same."""
+    name = "oidv7-val-annotations-human-imagelabels.csv"
+    (found,), _ = sort_out([SourceFile(name, 1, "")], ("validation",))
+    assert (found.kind, found.split) == ("image_labels", "validation")
+    assert told(name, splits=("train", "test")) == {}
+
+
+@pytest.mark.parametrize("name", ["openimages-v4", "openimages-v7"])
+def test_every_file_of_a_published_profile_is_known(name: str) -> None:
+    spec = load_profile(name).release
     names = [file.address.rpartition("/")[2] for file in spec.files]
     kinds = Counter(told(*names, splits=spec.splits).values())
     assert kinds == {"boxes": 3, "image_labels": 3, "images": 3, "descriptions": 1, "hierarchy": 1}

@@ -85,6 +85,12 @@ def test_counts_per_label_against_a_plain_count(said, minio_settings: Settings) 
     assert {label: row["photos"] for label, row in counted.items()} == {
         label: len(ids) for label, ids in present.items()
     }
+    boxed = boxes.group_by("LabelName").agg(pl.col("ImageID").n_unique())
+    with_boxes = {label: row["photos_with_boxes"] for label, row in counted.items() if row["photos_with_boxes"]}
+    assert with_boxes == dict(boxed.iter_rows())
+    assert boxes["ImageID"].is_sorted()
+    shuffled = boxes.sample(fraction=1, shuffle=True, seed=1)  # in any order the counts are the same
+    assert label_counts(shuffled, labels).equals(label_counts(boxes, labels))
     assert sum(row["boxes"] for row in counted.values()) == boxes.height
     assert sum(row["groupof"] for row in counted.values()) == boxes.filter(pl.col("IsGroupOf") == 1).height
 

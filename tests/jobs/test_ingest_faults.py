@@ -25,9 +25,8 @@ pytestmark = pytest.mark.slow
 PHOTOS, COPIES = 40, 15  # each photo is there in so many copies: bringing them in takes a while
 
 
-@pytest.fixture(scope="module")
-def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("release") / "faults"
+def many_photos(folder: Path) -> Path:
+    """A release whose photos take a while to come in."""
     draw_release(folder, photos=PHOTOS, seed=21, defects=False)
     for path in list((folder / "train").iterdir()):
         data = path.read_bytes()
@@ -36,6 +35,11 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
             if not other.exists():
                 other.write_bytes(data + copy.to_bytes(4, "big"))
     return folder
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return many_photos(tmp_path_factory.mktemp("release") / "faults")
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +53,7 @@ def oi(settings: Settings, cache: Path, *words: str, **more: Any) -> subprocess.
         "OI_STORE_ENDPOINT": settings.store_endpoint,
         "OI_STORE_ACCESS_KEY": settings.store_access_key,
         "OI_STORE_SECRET_KEY": settings.store_secret_key.get_secret_value(),
+        "OI_STORE_PATIENCE": str(settings.store_patience),
         "OI_CACHE": str(cache),
     }
     command = [str(Path(sys.executable).with_name("oi")), *words]

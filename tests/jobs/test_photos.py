@@ -11,7 +11,7 @@ from PIL import Image
 
 from oi_tasks.drawn.release import draw_release
 from oi_tasks.errors import Refused
-from oi_tasks.io import photo_check
+from oi_tasks.io import photo_intake
 from oi_tasks.io.outputs import Outputs
 from oi_tasks.io.store import RAW, Store, photo_key
 from oi_tasks.jobs import job_class
@@ -47,7 +47,7 @@ def said(tmp_path_factory: pytest.TempPathFactory, minio_settings: Settings) -> 
     profile = Profile.model_validate({"name": "t", "release": {"folders": [str(folder)]}})
     ran: dict[str, dict[str, Any]] = {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(photo_check, "LARGEST_FILE", 2 << 20)
+        patch.setattr(photo_intake, "LARGEST_FILE", 2 << 20)
         for part, job in (("release", "fetch"), ("tables", "tables"), ("photos", "photos"), ("snapshot", "snapshot")):
             ids = {name: one["id"] for name, one in ran.items()}
             ran[part] = execute(job_class(job).from_profile(profile, **ids), minio_settings)
