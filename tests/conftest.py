@@ -17,6 +17,7 @@ from oi_tasks.local.addresses import Addresses
 from oi_tasks.profile import Profile
 from oi_tasks.settings import Settings
 from oi_tasks.settings import settings as process_settings
+from tests import versitygw
 
 hypothesis.settings.register_profile("here", deadline=None)  # a busy machine is no failure
 hypothesis.settings.load_profile("here")
@@ -73,9 +74,30 @@ def minio_settings(servers: Servers) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def store(minio_settings: Settings) -> Store:
-    """A real MinIO, with the jobs' own key."""
-    return Store(minio_settings)
+def versitygw_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Settings that reach the second S3 server."""
+    with versitygw.running(tmp_path_factory.mktemp("versitygw")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def store_settings(request: pytest.FixtureRequest) -> Settings:
+    """Settings that reach a real store: MinIO, or in modules that name `STORES` each of them in turn."""
+    found: Settings = request.getfixturevalue(f"{getattr(request, 'param', 'minio')}_settings")
+    return found
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what is about a store's behaviour on each server that the module names."""
+    stores = getattr(metafunc.module, "STORES", None)
+    if stores and "store_settings" in metafunc.fixturenames:
+        metafunc.parametrize("store_settings", stores, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def store(store_settings: Settings) -> Store:
+    """A real store, with the jobs' own key."""
+    return Store(store_settings)
 
 
 @pytest.fixture(scope="session")

@@ -6,10 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from minio.commonconfig import ENABLED
+from minio.objectlockconfig import ObjectLockConfig
+from minio.versioningconfig import VersioningConfig
 
 from oi_tasks.doctor.checks import Check, run_all
 from oi_tasks.errors import OiError
+from oi_tasks.io.ledger import Ledger
+from oi_tasks.io.store import LEDGER, Store
 from oi_tasks.settings import Settings
+from tests import versitygw
+from tests.io.test_store import root_of
 from tests.test_cli import oi
 
 DOWN = "127.0.0.1:9"  # nothing listens on the discard port
@@ -77,7 +84,29 @@ def test_servers_that_are_well(settings: Settings) -> None:
     assert status == 0
     assert said["store"]["state"] == "ok"
     assert "5 buckets" in said["store"]["said"]
+    assert "keeps versions, and locks them" in said["ledger"]["said"]
     assert said["MLflow"]["state"] == "ok"
+
+
+def test_a_store_that_cannot_keep_the_ledger_is_told_apart_from_one_that_can(tmp_path: Path) -> None:
+    def ledger(found: Settings) -> dict[str, str]:
+        status, said = doctor(settings=found)
+        assert status == 1
+        assert said["store"]["state"] == "ok"
+        return said["ledger"]
+
+    with versitygw.running(tmp_path / "none", versions=False) as found:
+        assert "keeps no versions" in ledger(found)["said"]
+        Ledger(Store(found)).append("refused", "v1", {})
+        with pytest.raises(OiError, match="keeps no versions: what was written over would not be seen"):
+            Ledger(Store(found)).verify()
+    with versitygw.running(tmp_path / "some", lock=None) as found:
+        assert "turn versioning on" in ledger(found)["fix"]
+        root = root_of(found)
+        root.set_bucket_versioning(LEDGER, VersioningConfig(ENABLED))
+        assert "locks nothing by default" in ledger(found)["said"]
+        root.set_object_lock_config(LEDGER, ObjectLockConfig(None, None, None))
+        assert "locks nothing by default" in ledger(found)["said"]
 
 
 def test_a_wrong_key_and_a_wrong_server_are_told_apart(settings: Settings) -> None:

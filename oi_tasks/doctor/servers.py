@@ -24,8 +24,8 @@ def listens(name: str, url: str) -> None:
 
 
 def store(settings: Settings) -> list[Check]:
-    """The store answers, takes the key, and has the buckets."""
-    from oi_tasks.io.store import BUCKETS, Store
+    """The store answers, takes the key, and has the buckets; the ledger's keeps what is written over or removed."""
+    from oi_tasks.io.store import BUCKETS, LEDGER, Store
 
     if not settings.store_access_key:
         fix = "`oi up` makes a local one; else OI_STORE_ENDPOINT, OI_STORE_ACCESS_KEY, OI_STORE_SECRET_KEY"
@@ -33,8 +33,16 @@ def store(settings: Settings) -> list[Check]:
     if not settings.store_secret_key.get_secret_value():
         return [Check("store", "failed", "OI_STORE_SECRET_KEY is not set", "set it beside OI_STORE_ACCESS_KEY")]
     listens("the store", settings.store_endpoint)
-    Store(settings).check()
-    return [Check("store", "ok", f"{settings.store_endpoint} takes the key; {len(BUCKETS)} buckets")]
+    found = Store(settings)
+    found.check()
+    well = Check("store", "ok", f"{settings.store_endpoint} takes the key; {len(BUCKETS)} buckets")
+    if not found.keeps_versions(LEDGER):
+        what = f"the bucket {LEDGER} keeps no versions: an entry that is written over or removed is lost, unseen"
+        return [well, Check("ledger", "failed", what, "turn versioning on; a server without it cannot hold the ledger")]
+    if not found.locks(LEDGER):
+        what = f"the bucket {LEDGER} locks nothing by default: whoever has the root's key can remove an entry for good"
+        return [well, Check("ledger", "failed", what, "make it with object lock and a default retention")]
+    return [well, Check("ledger", "ok", f"the bucket {LEDGER} keeps versions, and locks them")]
 
 
 def mlflow(settings: Settings) -> list[Check]:

@@ -13,7 +13,8 @@ from typing import Any
 
 from oi_tasks.core.ledger import Entry, broken, last_number, next_entry
 from oi_tasks.errors import BadInput, OiError
-from oi_tasks.io.store import LEDGER, ObjectVersion, Store
+from oi_tasks.io.store import LEDGER, Store
+from oi_tasks.io.version_list import ObjectVersion
 
 ENTRIES = "entries/"
 READERS = 16
@@ -108,7 +109,7 @@ class Ledger:
         found: dict[str, list[ObjectVersion]] = {}
         for version in self._store.versions(LEDGER, self._folder):
             found.setdefault(version.key, []).append(version)
-        return {key: sorted(versions, key=lambda version: version.at) for key, versions in found.items()}
+        return found
 
     def _read(self, key: str, version: ObjectVersion) -> bytes:
         return self._store.get_bytes(LEDGER, key, version.id)

@@ -5,15 +5,16 @@ import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import certifi
 from minio import Minio
+from minio.credentials import Credentials
 from minio.error import InvalidResponseError, S3Error, ServerError
+from minio.signer import presign_v4
 from urllib3.exceptions import HTTPError
 from urllib3.util import Retry, Timeout
 
@@ -21,6 +22,7 @@ from oi_tasks.core.fingerprint import BLOCK
 from oi_tasks.errors import BadInput, OiError, Unreachable
 from oi_tasks.io.disk import is_full
 from oi_tasks.io.patient import PatientPool, whole
+from oi_tasks.io.version_list import ObjectVersion, list_versions
 from oi_tasks.settings import Settings
 
 RAW, DATA, WORK, REPORTS, LEDGER = "oi-raw", "oi-data", "oi-work", "oi-reports", "oi-ledger"
@@ -28,19 +30,11 @@ BUCKETS = (RAW, DATA, WORK, REPORTS, LEDGER)
 PART_SIZE = 16 << 20
 KEY_PROBLEMS = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied", "InvalidTokenId"}
 
+NO_LOCK = {"ObjectLockConfigurationNotFoundError", "NotImplemented", "MethodNotAllowed"}  # none set, or none known
+
 
 class NotFound(OiError):
     """No object stands under that key."""
-
-
-@dataclass(frozen=True)
-class ObjectVersion:
-    """One version of an object, or the mark that it was removed; `id` is None where the bucket keeps no versions."""
-
-    key: str
-    id: str | None
-    at: datetime
-    deleted: bool
 
 
 def photo_key(sha256: str) -> str:
@@ -65,7 +59,9 @@ class Store:
                 fix="write it as http://host:port",
             )
         self.endpoint = settings.store_endpoint.rstrip("/")
-        self._signs = bool(settings.store_access_key)
+        key, secret = settings.store_access_key, settings.store_secret_key.get_secret_value()
+        self._credentials = Credentials(key, secret) if key else None  # none: without, as public buckets allow
+        self._region = settings.store_region
         self._http = PatientPool(
             settings.store_patience if tries else 0.0,
             maxsize=connections,
@@ -78,8 +74,8 @@ class Store:
         )
         self._client = Minio(
             address.netloc,
-            access_key=settings.store_access_key or None,  # none: without a signature, as public buckets allow
-            secret_key=settings.store_secret_key.get_secret_value() or None,
+            access_key=key or None,
+            secret_key=secret or None,
             secure=address.scheme == "https",
             region=settings.store_region,
             http_client=self._http,
@@ -208,18 +204,50 @@ class Store:
                     yield item.object_name, item.size or 0, item.last_modified
 
     def versions(self, bucket: str, prefix: str = "") -> Iterator[ObjectVersion]:
-        """All versions of the objects under a prefix, keys in order."""
+        """All versions of the objects under a prefix: keys in order, of each key the oldest first."""
+
+        def ask(query: dict[str, str]) -> bytes:
+            answer = self._http.request("GET", self._signed("GET", f"/{bucket}?{urlencode(query, quote_via=quote)}"))
+            if answer.status == 200:
+                found: bytes = answer.data
+                return found
+            told = answer.data.startswith(b"<") and "xml" in answer.headers.get("content-type", "")
+            raise S3Error.fromxml(answer) if told else ServerError(f"status {answer.status}", answer.status)
+
         with self._asking(bucket, prefix):
-            for item in self._client.list_objects(bucket, prefix=prefix, recursive=True, include_version=True):
-                if item.object_name is not None and item.last_modified is not None:
-                    kept = None if item.version_id in (None, "null") else item.version_id
-                    yield ObjectVersion(item.object_name, kept, item.last_modified, item.is_delete_marker)
+            try:
+                yield from list_versions(ask, prefix)
+            except ValueError as error:
+                where = f"{self.endpoint} {bucket}/{prefix}"
+                raise Unreachable(f"the store's list of versions cannot be read: {error}", where) from None
+
+    def _signed(self, method: str, path: str) -> str:
+        """An address for a request that the SDK cannot make, good for ten minutes."""
+        url = urlsplit(self.endpoint + path)
+        if self._credentials is not None:
+            now = datetime.now(UTC)
+            url = presign_v4(
+                method=method, url=url, region=self._region, credentials=self._credentials, date=now, expires=600
+            )
+        return url.geturl()
 
     def keeps_versions(self, bucket: str) -> bool:
         """Whether what is written over or removed stays readable."""
         with self._asking(bucket):
             status: str = self._client.get_bucket_versioning(bucket).status
             return status == "Enabled"
+
+    def locks(self, bucket: str) -> bool:
+        """Whether each new version in the bucket is locked for a time, so that no key can remove it."""
+        with self._asking(bucket):
+            try:
+                return self._client.get_object_lock_config(bucket).mode is not None
+            except ValueError:  # so the SDK reads a lock that is not put on objects by itself
+                return False
+            except S3Error as error:
+                if error.code in NO_LOCK:
+                    return False
+                raise
 
     def remove(self, bucket: str, key: str) -> None:
         """Remove an object; one that is not there is no error."""
@@ -244,7 +272,7 @@ class Store:
 
     def presign(self, bucket: str, key: str, days: int = 7) -> str:
         """An address that opens the object in a browser for some days (7 at most)."""
-        if not self._signs:
+        if self._credentials is None:
             return f"{self.endpoint}/{bucket}/{quote(key)}"
         with self._asking(bucket, key):
             url: str = self._client.presigned_get_object(bucket, key, expires=timedelta(days=days))

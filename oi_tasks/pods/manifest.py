@@ -47,7 +47,7 @@ def input_labels(job: str, fields: Mapping[str, Any]) -> dict[str, str]:
 def pod_manifest(
     job: str, pods: Pods, words: Sequence[str], labels: Mapping[str, str], settings: Settings
 ) -> dict[str, Any]:
-    """The pod that runs `oi <words>`. Raises BadInput when the template cannot be used."""
+    """The pod that runs `oi <words>`, in a process for each GPU. Raises BadInput when the template cannot be used."""
     kind = kind_of(job)
     size: Pod = getattr(pods, kind)
     made = read_template(template_path(kind, settings))
@@ -66,7 +66,7 @@ def pod_manifest(
     base |= {
         "image": settings.trainer_image,
         "command": ["oi"],
-        "args": list(words),
+        "args": ["torchrun", str(size.gpus), *words] if kind == "gpu" and size.gpus > 1 else list(words),
         "envFrom": [*(base.get("envFrom") or []), keys],
         "resources": _resources(size),
         "terminationMessagePolicy": "FallbackToLogsOnError",

@@ -16,7 +16,7 @@ class Pod(Part):
 
     cpu: Cores = Field("1", description="cores")
     memory: Bytes = Field("4Gi", description="memory")
-    gpus: NonNegativeInt = Field(0, description="GPUs")
+    gpus: NonNegativeInt = Field(0, description="GPUs; a training takes a process for each")
     hours: PositiveFloat = Field(24, description="hours after which a pod that still runs is stopped")
 
 

@@ -71,7 +71,7 @@ def test_a_training_pod_asks_for_what_the_profile_says_and_runs_the_command_of_a
     assert base["resources"]["requests"] == {"cpu": "6", "memory": "48Gi", "nvidia.com/gpu": "2"}
     assert base["command"] == ["oi"]
     words = base["args"]
-    assert words[0] == "train_semseg"
+    assert words[:3] == ["torchrun", "2", "train_semseg"]
     assert f"dataset={'a' * 20}" in words
     assert "cluster=fish" in words
     assert words[words.index("--result") + 1] == "runs/oi_retrain/manual__1/train_semseg-2.json"
@@ -81,6 +81,13 @@ def test_a_training_pod_asks_for_what_the_profile_says_and_runs_the_command_of_a
     assert made["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "night"
     assert made["metadata"]["namespace"] == "oi"
     assert made["metadata"]["name"].startswith("oi-train-semseg")
+
+
+@pytest.mark.parametrize(("gpus", "first"), [(0, "train_semseg"), (1, "train_semseg"), (4, "torchrun")])
+def test_only_a_training_on_several_gpus_runs_in_several_processes(wiring: Any, gpus: int, first: str) -> None:
+    chosen = profile(gpu={"gpus": gpus}, cpu={"gpus": 4})
+    assert pod(wiring, "train_semseg", chosen, cluster="fish")["spec"]["containers"][0]["args"][0] == first
+    assert pod(wiring, "tables", chosen, release="c" * 20)["spec"]["containers"][0]["args"][0] == "tables"
 
 
 def test_no_key_stands_in_a_pod(wiring: Any) -> None:

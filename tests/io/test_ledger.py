@@ -10,7 +10,6 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from minio import Minio
 from minio.error import S3Error
 
 from oi_tasks.core.fingerprint import canonical_json
@@ -21,8 +20,10 @@ from oi_tasks.io.store import LEDGER, Store
 from oi_tasks.local import services
 from oi_tasks.local.addresses import Addresses
 from oi_tasks.settings import Settings
+from tests.io.test_store import root_of
 
 OI = str(Path(sys.executable).with_name("oi"))
+STORES = ("minio", "versitygw")
 
 
 @pytest.fixture
@@ -96,22 +97,14 @@ def test_an_entry_that_is_missing_or_forged_where_nothing_is_kept_is_named(store
 
 
 def test_the_jobs_key_cannot_remove_an_entry_and_not_even_the_root_removes_its_versions(
-    store: Store, folder: str, minio_settings: Settings
+    store: Store, folder: str, store_settings: Settings
 ) -> None:
     filled(store, folder, 1)
     with pytest.raises(OiError, match="AccessDenied"):
         store.remove(LEDGER, key(folder, 1))
-    lines = dict(
-        line.split("=", 1) for line in (minio_settings.cache.parent / "env").read_text().splitlines() if "=" in line
-    )
-    root = Minio(
-        minio_settings.store_endpoint.removeprefix("http://"),
-        access_key=lines["OI_MINIO_ROOT_USER"],
-        secret_key=lines["OI_MINIO_ROOT_PASSWORD"],
-        secure=False,
-    )
+    root = root_of(store_settings)
     (version,) = store.versions(LEDGER, key(folder, 1))
-    with pytest.raises(S3Error, match="WORM"):
+    with pytest.raises(S3Error, match="WORM|object lock"):
         root.remove_object(LEDGER, version.key, version_id=version.id)
     root.remove_object(LEDGER, version.key)  # hides it, as a version of its own
     with pytest.raises(OiError, match="entry 1 was removed"):

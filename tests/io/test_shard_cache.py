@@ -17,11 +17,13 @@ from oi_tasks.training.practice import Practice
 from oi_tasks.training.sampling import plan_epoch
 from tests.training.conftest import make_dataset, make_learner
 
+STORES = ("minio", "versitygw")
+
 
 @pytest.fixture(scope="module")
-def stored(store: Store, minio_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Output:
+def stored(store: Store, store_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Output:
     """90 photos in 18 shards, and as many shards again of the tune split's 45."""
-    return make_dataset(tmp_path_factory.mktemp("stored"), store, minio_settings.cache, 90, per_shard=5, seed=3)
+    return make_dataset(tmp_path_factory.mktemp("stored"), store, store_settings.cache, 90, per_shard=5, seed=3)
 
 
 @pytest.fixture

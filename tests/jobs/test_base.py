@@ -21,6 +21,8 @@ from oi_tasks.jobs.base import Job, JobIO, JobResult, execute
 from oi_tasks.profile import Profile
 from oi_tasks.settings import Settings
 
+STORES = ("minio", "versitygw")
+
 
 class WriteTwo(Job):
     """Write two files."""
@@ -78,43 +80,43 @@ def _forget() -> None:
     WriteTwo.ran.clear()
 
 
-def test_an_output_is_published_and_reused(minio_settings: Settings, store: Store) -> None:
-    said = execute(WriteTwo(text="one"), minio_settings, result_to="runs/one.json")
+def test_an_output_is_published_and_reused(store_settings: Settings, store: Store) -> None:
+    said = execute(WriteTwo(text="one"), store_settings, result_to="runs/one.json")
     assert said["reused"] is False
     assert said["result"] == {"length": 3}
     assert store.get_json(WORK, "runs/one.json") == said
-    output = Outputs(store, minio_settings.cache).get("write_two", said["id"])
+    output = Outputs(store, store_settings.cache).get("write_two", said["id"])
     assert output.names() == ["b.json", "below/a.txt"]
     assert output.read_json("b.json") == ["one"]
     assert output.local("below/a.txt").read_text() == "one"
-    again = execute(WriteTwo(text="one"), minio_settings)
+    again = execute(WriteTwo(text="one"), store_settings)
     assert (again["reused"], again["id"]) == (True, said["id"])
     assert WriteTwo.ran == ["one"]
-    forced = execute(WriteTwo(text="one"), minio_settings, force=True)
+    forced = execute(WriteTwo(text="one"), store_settings, force=True)
     assert (forced["reused"], forced["id"]) == (False, said["id"])
     assert WriteTwo.ran == ["one", "one"]
 
 
-def test_other_fields_are_another_output(minio_settings: Settings) -> None:
-    assert execute(WriteTwo(text="two"), minio_settings)["id"] != execute(WriteTwo(text="three"), minio_settings)["id"]
+def test_other_fields_are_another_output(store_settings: Settings) -> None:
+    assert execute(WriteTwo(text="two"), store_settings)["id"] != execute(WriteTwo(text="three"), store_settings)["id"]
 
 
-def test_a_failure_publishes_nothing(minio_settings: Settings, store: Store) -> None:
+def test_a_failure_publishes_nothing(store_settings: Settings, store: Store) -> None:
     before = list(store.list(DATA, "outputs/write_two/"))
     with pytest.raises(OiError, match="half-way"):
-        execute(WriteTwo(text="four", fail=True), minio_settings)
+        execute(WriteTwo(text="four", fail=True), store_settings)
     assert list(store.list(DATA, "outputs/write_two/")) == before
 
 
-def test_without_its_manifest_an_output_is_not_there(minio_settings: Settings, store: Store) -> None:
-    said = execute(WriteTwo(text="five"), minio_settings)
+def test_without_its_manifest_an_output_is_not_there(store_settings: Settings, store: Store) -> None:
+    said = execute(WriteTwo(text="five"), store_settings)
     store.remove(DATA, manifest_key("write_two", said["id"]))
     with pytest.raises(BadInput, match=f"no output '{said['id']}' of write_two"):
-        Outputs(store, minio_settings.cache).get("write_two", said["id"])
+        Outputs(store, store_settings.cache).get("write_two", said["id"])
 
 
-def test_a_damaged_object_is_found(minio_settings: Settings, store: Store, tmp_path: Path) -> None:
-    said = execute(WriteTwo(text="six"), minio_settings)
+def test_a_damaged_object_is_found(store_settings: Settings, store: Store, tmp_path: Path) -> None:
+    said = execute(WriteTwo(text="six"), store_settings)
     output = Outputs(store, tmp_path).get("write_two", said["id"])
     ref = output.manifest.objects["below/a.txt"]
     assert ref.key == photo_key(ref.sha256)
@@ -124,10 +126,10 @@ def test_a_damaged_object_is_found(minio_settings: Settings, store: Store, tmp_p
             read("below/a.txt")
 
 
-def test_two_at_once_publish_one_output(minio_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_at_once_publish_one_output(store_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signal, "signal", lambda *_: None)  # only a main thread can listen for signals
     job, said = WriteTwo(text="seven"), []
-    runs = [threading.Thread(target=lambda: said.append(execute(job, minio_settings))) for _ in range(2)]
+    runs = [threading.Thread(target=lambda: said.append(execute(job, store_settings))) for _ in range(2)]
     for run in runs:
         run.start()
     for run in runs:
@@ -135,13 +137,13 @@ def test_two_at_once_publish_one_output(minio_settings: Settings, monkeypatch: p
     assert len({one["id"] for one in said}) == 1
 
 
-def test_stopped_and_gone_on(minio_settings: Settings, store: Store) -> None:
+def test_stopped_and_gone_on(store_settings: Settings, store: Store) -> None:
     CountUp.stop_at = 4
     with pytest.raises(Stopped):
-        execute(CountUp(), minio_settings)
+        execute(CountUp(), store_settings)
     CountUp.stop_at = 0
-    said = execute(CountUp(), minio_settings)
-    assert Outputs(store, minio_settings.cache).get("count_up", said["id"]).read_bytes("counted") == b"4"
+    said = execute(CountUp(), store_settings)
+    assert Outputs(store, store_settings.cache).get("count_up", said["id"]).read_bytes("counted") == b"4"
     assert not list(store.list(WORK, "checkpoints/count_up/"))
 
 
@@ -160,12 +162,12 @@ def test_every_job_is_one(name: str) -> None:
     assert cls.model_json_schema()["additionalProperties"] is False
 
 
-def test_sigterm_ends_a_job_that_keeps_no_state(minio_settings: Settings, store: Store, tmp_path: Path) -> None:
+def test_sigterm_ends_a_job_that_keeps_no_state(store_settings: Settings, store: Store, tmp_path: Path) -> None:
     """`oi fetch` of a release that takes long to draw is ended at once, with nothing published."""
     environment = os.environ | {
-        "OI_STORE_ENDPOINT": minio_settings.store_endpoint,
-        "OI_STORE_ACCESS_KEY": minio_settings.store_access_key,
-        "OI_STORE_SECRET_KEY": minio_settings.store_secret_key.get_secret_value(),
+        "OI_STORE_ENDPOINT": store_settings.store_endpoint,
+        "OI_STORE_ACCESS_KEY": store_settings.store_access_key,
+        "OI_STORE_SECRET_KEY": store_settings.store_secret_key.get_secret_value(),
         "OI_CACHE": str(tmp_path),
     }
     command = [

