@@ -6,6 +6,7 @@ from oi_tasks.profile.loading import SHIPPED, describe, load_profile, parse_prof
 from oi_tasks.profile.parts import Mid, Part, Share
 from oi_tasks.profile.photos import Photos, Splits
 from oi_tasks.profile.pods import Pod, Pods
+from oi_tasks.profile.prices import Prices
 from oi_tasks.profile.profile import Profile
 from oi_tasks.profile.quality import Drift, Quality
 from oi_tasks.profile.release import Drawn, PhotoChoice, ReleaseFile, ReleaseSpec
@@ -41,6 +42,7 @@ __all__ = [
     "Photos",
     "Pod",
     "Pods",
+    "Prices",
     "Profile",
     "Quality",
     "ReleaseFile",
