@@ -10,6 +10,7 @@ from typing import Any
 from airflow.sdk import DAG, task
 
 from jobs import DEFAULTS, dataset, force_param, job, mapped_job
+from run_note import note_at_end
 
 
 @task
@@ -42,4 +43,5 @@ with DAG(
     profile = found["profile"]
     data = job("shards", profile, classes=found["classes"], validated=found["validated"])
     models = mapped_job("train_classifier", profile, variants(profile), "shown", dataset=data)
-    job("compare_variants", profile, models=models)
+    compared = job("compare_variants", profile, models=models)
+    note_at_end(shards=data, train_classifier=models, compare_variants=compared)

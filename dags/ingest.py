@@ -15,6 +15,7 @@ from typing import Any
 from airflow.sdk import DAG, task
 
 from jobs import DATASET, DEFAULTS, force_param, job, profile, profile_param
+from run_note import note_at_end
 
 
 @task(outlets=[DATASET])
@@ -43,4 +44,9 @@ with DAG(
     validated = job("validate", chosen, snapshot=snapshot)
     passed = job("data_gate", chosen, validated=validated)
     classes = job("collapse", chosen, validated=validated)
-    passed >> classes >> publish(chosen, validated, classes)
+    published = publish(chosen, validated, classes)
+    passed >> classes >> published
+    note_at_end(
+        fetch=release, tables=tables, photos=photos, snapshot=snapshot, validate=validated, data_gate=passed,
+        collapse=classes, publish=published,
+    )  # fmt: skip

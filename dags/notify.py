@@ -16,6 +16,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 
 CONNECTION = "oi_notify"
 PATIENCE = 10.0  # seconds
+FAULT = "fault"  # the XCom in which a task that failed leaves why
 log = logging.getLogger(__name__)
 
 
@@ -34,8 +35,12 @@ def tell(text: str) -> None:
 
 
 def failed(context: Context) -> None:
-    """Called by Airflow when a task has failed for good."""
+    """Called by Airflow when a task has failed for good. The run's note, which comes last, says why, too."""
     ti, error = context["ti"], " ".join(str(context.get("exception") or "").split())
+    try:
+        ti.xcom_push(key=FAULT, value=error)
+    except Exception as problem:  # a task that was killed has no way left to leave it
+        log.info("the note will not say why: %s", type(problem).__name__)
     tell(f"{ti.dag_id}: the step {ti.task_id} failed: {error or 'its log says why'} (run {ti.run_id})")
 
 

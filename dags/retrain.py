@@ -20,6 +20,7 @@ from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, task
 
 from jobs import DATASET, DEFAULTS, dataset, force_param, job, mapped_job
 from promotion import promotion
+from run_note import note_at_end
 
 ANY = "none_failed_min_one_success"  # no cluster to train, or nothing promoted, is no failure
 
@@ -52,6 +53,10 @@ with DAG(
     )
     scores = job("evaluate", profile, trigger_rule=ANY, dataset=data, classifier=classifier, semseg=semseg)
     verdict = job("gate", profile, evaluation=scores)
-    promoted = promotion(job, profile, planned, verdict)
-    report = job("report", profile, verdict=verdict, promoted=promoted, trigger_rule=ANY)
+    ends = promotion(job, profile, planned, verdict)
+    report = job("report", profile, verdict=verdict, promoted=ends["promote"], trigger_rule=ANY)
     planned >> data
+    note_at_end(
+        plan=planned, shards=data, train_classifier=classifier, train_semseg=semseg, evaluate=scores, gate=verdict,
+        report=report, **ends,
+    )  # fmt: skip

@@ -15,7 +15,7 @@ FILES = {
     "rollback.py": "oi_rollback",
     "watch.py": "oi_watch",
 }
-WIRING = {"jobs.py", "notify.py", "pods.py", "promotion.py"}
+WIRING = {"jobs.py", "notify.py", "pods.py", "promotion.py", "run_note.py"}
 
 
 @pytest.fixture(scope="module")
