@@ -18,9 +18,11 @@ from airflow.sdk import Asset, BaseOperator, Context, Param, XComArg, task
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 from oi_tasks.pods.manifest import TRAINING, job_words
 from oi_tasks.profile import profile_files
+from oi_tasks.results import result_key
 from oi_tasks.settings import settings
 
 import notify
+from links import links_of
 
 DATASET = Asset("oi_dataset", uri="oi://dataset")
 DEFAULTS = {
@@ -90,8 +92,13 @@ class JobTask:
     def result_key(self, context: Context) -> str:
         """Where in the work bucket the result of this task is written."""
         ti = context["ti"]
-        index = f"-{ti.map_index}" if ti.map_index is not None and ti.map_index >= 0 else ""
-        return f"runs/{ti.dag_id}/{ti.run_id}/{ti.task_id}{index}.json"
+        return result_key(ti.dag_id, ti.run_id, ti.task_id, ti.map_index)
+
+    def pre_execute(self, context: Any) -> None:
+        """Show the links from the start; by itself Airflow shows them at the end."""
+        ti = context["ti"]
+        for link in links_of(self.job):
+            ti.xcom_push(key=link.xcom_key, value=link.get_link(self, ti_key=ti))
 
     def read_result(self, context: Context) -> dict[str, Any]:
         """What the job wrote."""
@@ -120,6 +127,7 @@ class ProcessJobOperator(JobTask, BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.job, self.profile, self.inputs, self.mapped = job, profile, inputs, mapped or {}
+        self.operator_extra_links = links_of(job)
         self._process: subprocess.Popen[str] | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -170,4 +178,6 @@ def mapped_job(name: str, profile: Any, over: XComArg, label: str, **inputs: Any
     own = {key: value for key, value in arguments(name).items() if value is not None}
     shown = "{{ task.mapped['" + label + "'] }}"
     task = operator.partial(task_id=name, job=name, profile=profile, inputs=inputs, map_index_template=shown, **own)
-    return task.expand(mapped=over).output
+    made = task.expand(mapped=over)
+    made.operator_extra_links = links_of(name)  # by itself it takes those of the class, which has none
+    return made.output

@@ -29,12 +29,12 @@ from oi_tasks.io.progress import ProgressLine
 from oi_tasks.io.store import WORK, NotFound, Store
 from oi_tasks.io.usage import Meter
 from oi_tasks.profile import Profile
+from oi_tasks.results import RUNS
 from oi_tasks.settings import Settings
 
 if TYPE_CHECKING:
     from oi_tasks.io.tracking import Tracking
 
-RUNS = "runs/"  # where in the work bucket the results of a DAG's tasks stand, a folder a run
 OutputId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{20}$")]
 
 
@@ -109,7 +109,7 @@ class JobIO:
         """The MLflow server."""
         from oi_tasks.io.tracking import Tracking
 
-        return Tracking(self.settings)
+        return Tracking(self.settings, self.result_to)
 
     def input(self, job: str, output_id: str) -> Output:
         """A published output of another job."""

@@ -15,7 +15,7 @@ FILES = {
     "rollback.py": "oi_rollback",
     "watch.py": "oi_watch",
 }
-WIRING = {"jobs.py", "notify.py", "pods.py", "promotion.py", "run_note.py"}
+WIRING = {"jobs.py", "links.py", "notify.py", "pods.py", "promotion.py", "run_note.py"}
 
 
 @pytest.fixture(scope="module")
@@ -144,3 +144,43 @@ def test_parsing_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+def test_the_tasks_that_people_look_at_have_their_links(bag) -> None:
+    names = {
+        task.task_id: [link.name for link in task.operator_extra_links]
+        for dag in bag.dags.values()
+        for task in dag.tasks
+        if task.operator_extra_links
+    }
+    assert names == {
+        "validate": ["Data quality"],
+        "data_gate": ["Data quality"],
+        "collapse": ["Classes", "Hierarchy"],
+        "train_classifier": ["MLflow run"],
+        "train_semseg": ["MLflow run"],
+        "evaluate": ["MLflow run", "Errors"],
+        "gate": ["Report of the run"],
+        "report": ["Report of the run"],
+        "compare_variants": ["Variants"],
+    }
+
+
+def test_a_link_names_the_task_whose_page_it_is(bag, monkeypatch) -> None:
+    monkeypatch.syspath_prepend(str(DAGS))
+    from types import SimpleNamespace
+    from urllib.parse import parse_qs, urlsplit
+
+    def asked(dag_id: str, task_id: str, map_index: int = -1) -> dict[str, str]:
+        task = bag.dags[dag_id].get_task(task_id)
+        key = SimpleNamespace(dag_id=dag_id, run_id="manual__1+00:00", task_id=task_id, map_index=map_index)
+        (link, *_) = task.operator_extra_links
+        parts = urlsplit(link.get_link(task, ti_key=key))
+        assert parts.path == "/open-images/of"
+        return {name: values[0] for name, values in parse_qs(parts.query).items()}
+
+    told = asked("oi_retrain", "train_semseg", 2)
+    assert (told["task_id"], told["map_index"], told["what"]) == ("train_semseg", "2", "mlflow")
+    assert told["run_id"] == "manual__1+00:00"
+    told = asked("oi_ingest", "data_gate")
+    assert (told["task_id"], told["what"]) == ("validate", "report")
