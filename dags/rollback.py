@@ -13,7 +13,8 @@ from typing import Any
 
 from airflow.sdk import DAG, Param, task
 
-from jobs import DEFAULTS, job, profile, profile_param
+from forms import profile_param
+from jobs import DEFAULTS, job, profile
 from run_note import note_at_end
 
 
