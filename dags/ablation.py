@@ -9,7 +9,9 @@ from typing import Any
 
 from airflow.sdk import DAG, task
 
-from jobs import DEFAULTS, dataset, force_param, job, mapped_job
+from forms import dataset_param, force_param, reason_param
+from jobs import DEFAULTS, dataset, job, mapped_job
+from run_note import note_at_end
 
 
 @task
@@ -35,11 +37,12 @@ with DAG(
     max_active_runs=1,
     is_paused_upon_creation=False,
     default_args=DEFAULTS,
-    params={"force": force_param()},
+    params={"profile": dataset_param(), "force": force_param(), "reason": reason_param()},
     tags=["open-images", "training"],
 ):
     found = dataset()
     profile = found["profile"]
     data = job("shards", profile, classes=found["classes"], validated=found["validated"])
     models = mapped_job("train_classifier", profile, variants(profile), "shown", dataset=data)
-    job("compare_variants", profile, models=models)
+    compared = job("compare_variants", profile, models=models)
+    note_at_end(shards=data, train_classifier=models, compare_variants=compared)

@@ -7,7 +7,9 @@ removes nothing unless started by hand with *Remove*. Release files and photos a
 
 from airflow.sdk import DAG, CronTriggerTimetable, Param
 
-from jobs import DEFAULTS, job, profile, profile_param
+from forms import profile_param
+from jobs import DEFAULTS, job, profile
+from run_note import note_at_end
 
 with DAG(
     dag_id="oi_housekeeping",
@@ -24,4 +26,4 @@ with DAG(
     },
     tags=["open-images", "store"],
 ):
-    job("housekeeping", profile(), remove="{{ params.remove | tojson }}")
+    note_at_end(housekeeping=job("housekeeping", profile(), remove="{{ params.remove | tojson }}"))

@@ -13,9 +13,11 @@ The end is the asset `oi_dataset`, which starts `oi_retrain`. What has not chang
 
 from typing import Any
 
-from airflow.sdk import DAG, task
+from airflow.sdk import DAG, TaskGroup, task
 
-from jobs import DATASET, DEFAULTS, force_param, job, mapped_job, profile, profile_param
+from forms import force_param, profile_param, reason_param, source_param
+from jobs import DATASET, DEFAULTS, job, mapped_job, profile
+from run_note import note_at_end
 
 
 @task
@@ -42,16 +44,24 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     default_args=DEFAULTS,
-    params={"profile": profile_param(), "force": force_param()},
+    params={"profile": profile_param(), "source": source_param(), "force": force_param(), "reason": reason_param()},
     tags=["open-images", "data"],
 ):
-    chosen = profile()
-    release = job("fetch", chosen)
-    tables = job("tables", chosen, release=release)
-    parts = mapped_job("photo_part", chosen, photo_parts(chosen), "digits", release=release, tables=tables)
-    photos = job("photos", chosen, trigger_rule="none_failed", release=release, tables=tables, parts=parts)
-    snapshot = job("snapshot", chosen, release=release, tables=tables, photos=photos)
-    validated = job("validate", chosen, snapshot=snapshot)
-    passed = job("data_gate", chosen, validated=validated)
-    classes = job("collapse", chosen, validated=validated)
-    passed >> classes >> publish(chosen, validated, classes)
+    with TaskGroup("bring_in", prefix_group_id=False, tooltip="a release becomes a snapshot"):
+        chosen = profile()
+        release = job("fetch", chosen)
+        tables = job("tables", chosen, release=release)
+        parts = mapped_job("photo_part", chosen, photo_parts(chosen), "digits", release=release, tables=tables)
+        photos = job("photos", chosen, trigger_rule="none_failed", release=release, tables=tables, parts=parts)
+        snapshot = job("snapshot", chosen, release=release, tables=tables, photos=photos)
+    with TaskGroup("judge_data", prefix_group_id=False, tooltip="what breaks a rule is set apart, or ends the run"):
+        validated = job("validate", chosen, snapshot=snapshot)
+        passed = job("data_gate", chosen, validated=validated)
+    with TaskGroup("make_classes", prefix_group_id=False, tooltip="labels become classes and clusters"):
+        classes = job("collapse", chosen, validated=validated)
+        published = publish(chosen, validated, classes)
+    passed >> classes >> published
+    note_at_end(
+        fetch=release, tables=tables, photos=photos, snapshot=snapshot, validate=validated, data_gate=passed,
+        collapse=classes, publish=published,
+    )  # fmt: skip

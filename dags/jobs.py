@@ -4,7 +4,6 @@ A DAG names the job, the profile and the ids of its inputs. Both kinds of task r
 writes a small result under a key of the store; the task reads it there, so pods need no XCom sidecar.
 """
 
-import os
 import shlex
 import subprocess
 import sys
@@ -14,13 +13,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import Asset, BaseOperator, Context, Param, XComArg, task
+from airflow.sdk import Asset, BaseOperator, Context, XComArg, task
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 from oi_tasks.pods.manifest import TRAINING, job_words
-from oi_tasks.profile import profile_files
+from oi_tasks.results import result_key
 from oi_tasks.settings import settings
 
 import notify
+from forms import NEWEST
+from links import links_of
 
 DATASET = Asset("oi_dataset", uri="oi://dataset")
 DEFAULTS = {
@@ -34,37 +35,38 @@ SHOWN = "shown"
 
 
 @task(inlets=[DATASET])
-def dataset(*, inlet_events: Any, triggering_asset_events: Any) -> dict[str, Any]:
-    """The dataset that started this run; on a timer or by hand, the newest one."""
+def dataset(params: dict[str, Any], *, inlet_events: Any, triggering_asset_events: Any) -> dict[str, Any]:
+    """The dataset that started this run; on a timer or by hand, the newest one, of the profile that the form names."""
     events = list(triggering_asset_events.get(DATASET, [])) or list(inlet_events[DATASET])
     if not events:
         raise AirflowSkipException("no dataset is published yet: run oi_ingest first")
-    extra: dict[str, Any] = dict(events[-1].extra)
-    return extra
-
-
-def profile_param() -> Param:
-    """The choice of profile on a trigger form."""
-    names = sorted(profile_files())
-    default = os.environ.get("OI_PROFILE", "demo")
-    return Param(
-        default, enum=sorted({*names, default}), title="Profile", description="what to run: a file in oi_tasks/profiles"
-    )
+    found = [dict(event.extra) for event in events]
+    if params["profile"] != NEWEST:
+        name = _in_words(params["profile"])["name"]
+        found = [extra for extra in found if extra["profile"]["name"] == name]
+        if not found:
+            raise AirflowFailException(
+                f"no dataset of the profile {name} is published yet: run oi_ingest with it first"
+            )
+    return found[-1]
 
 
 @task
 def profile(params: dict[str, Any]) -> dict[str, Any]:
     """Read the profile that the form names once, so that the whole run goes by the same one."""
-    from oi_tasks.profile import load_profile
-
-    return load_profile(params["profile"]).model_dump(mode="json")
+    return _in_words(params["profile"], params.get("source"))
 
 
-def force_param() -> Param:
-    """The choice to compute everything anew."""
-    return Param(
-        False, type="boolean", title="Compute anew", description="do not reuse what an equal step has published"
-    )
+def _in_words(name: str, source: str | None = None) -> dict[str, Any]:
+    """A profile, on another release if one is named. What cannot be is said in a line, and not tried again."""
+    from oi_tasks.errors import OiError
+    from oi_tasks.profile import load_profile, with_source
+
+    try:
+        found = load_profile(name)
+        return (with_source(found, source) if source else found).model_dump(mode="json")
+    except OiError as error:
+        raise AirflowFailException(str(error)) from None
 
 
 class JobTask:
@@ -84,14 +86,20 @@ class JobTask:
 
     def arguments_for(self, context: Context) -> list[str]:
         """The words after `oi`."""
-        force = bool(context["params"].get("force"))
+        params = context["params"]
+        force = bool(params.get("force")) or self.sets().get("cluster") in (params.get("clusters") or ())
         return job_words(self.job, self.profile, self.sets(), self.result_key(context), force)
 
     def result_key(self, context: Context) -> str:
         """Where in the work bucket the result of this task is written."""
         ti = context["ti"]
-        index = f"-{ti.map_index}" if ti.map_index is not None and ti.map_index >= 0 else ""
-        return f"runs/{ti.dag_id}/{ti.run_id}/{ti.task_id}{index}.json"
+        return result_key(ti.dag_id, ti.run_id, ti.task_id, ti.map_index)
+
+    def pre_execute(self, context: Any) -> None:
+        """Show the links from the start; by itself Airflow shows them at the end."""
+        ti = context["ti"]
+        for link in links_of(self.job):
+            ti.xcom_push(key=link.xcom_key, value=link.get_link(self, ti_key=ti))
 
     def read_result(self, context: Context) -> dict[str, Any]:
         """What the job wrote."""
@@ -120,6 +128,7 @@ class ProcessJobOperator(JobTask, BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.job, self.profile, self.inputs, self.mapped = job, profile, inputs, mapped or {}
+        self.operator_extra_links = links_of(job)
         self._process: subprocess.Popen[str] | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -170,4 +179,6 @@ def mapped_job(name: str, profile: Any, over: XComArg, label: str, **inputs: Any
     own = {key: value for key, value in arguments(name).items() if value is not None}
     shown = "{{ task.mapped['" + label + "'] }}"
     task = operator.partial(task_id=name, job=name, profile=profile, inputs=inputs, map_index_template=shown, **own)
-    return task.expand(mapped=over).output
+    made = task.expand(mapped=over)
+    made.operator_extra_links = links_of(name)  # by itself it takes those of the class, which has none
+    return made.output

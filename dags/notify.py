@@ -1,6 +1,6 @@
-"""Tell somebody that a step failed, or that a gate said no: by the Airflow connection `oi_notify`, if there is one.
+"""Tell somebody that a step failed, a gate said no, or a run takes too long: by the Airflow connection `oi_notify`.
 
-Its type says how. `http` or `slackwebhook`: the text is posted to its address as `{"text": …}`, as Slack's and most
+Its type says how: `http` or `slackwebhook`: the text is posted to its address as `{"text": …}`, as Slack's and most
 others' incoming webhooks take it. `smtp` or `email`: a mail to the address in its extra field `to`. Without a
 connection the text stands in the task's log alone. What cannot be told is logged, and fails nothing.
 """
@@ -8,14 +8,18 @@ connection the text stands in the task's log alone. What cannot be told is logge
 import json
 import logging
 import smtplib
+from datetime import timedelta
 from email.message import EmailMessage
 from typing import Any
 
 from airflow.sdk import Connection, Context
+from airflow.sdk.definitions.callback import SyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 
 CONNECTION = "oi_notify"
 PATIENCE = 10.0  # seconds
+FAULT = "fault"  # the XCom in which a task that failed leaves why
 log = logging.getLogger(__name__)
 
 
@@ -34,9 +38,25 @@ def tell(text: str) -> None:
 
 
 def failed(context: Context) -> None:
-    """Called by Airflow when a task has failed for good."""
+    """Called by Airflow when a task has failed for good. The run's note, which comes last, says why, too."""
     ti, error = context["ti"], " ".join(str(context.get("exception") or "").split())
+    try:
+        ti.xcom_push(key=FAULT, value=error)
+    except Exception as problem:  # a task that was killed has no way left to leave it
+        log.info("the note will not say why: %s", type(problem).__name__)
     tell(f"{ti.dag_id}: the step {ti.task_id} failed: {error or 'its log says why'} (run {ti.run_id})")
+
+
+def must_end_within(hours: float) -> DeadlineAlert:
+    """Tell it, once, when a run has not ended so many hours after it was queued. The run goes on."""
+    callback = SyncCallback(late, kwargs={"hours": hours})
+    return DeadlineAlert(DeadlineReference.DAGRUN_QUEUED_AT, timedelta(hours=hours), callback)
+
+
+def late(context: Any, hours: float) -> None:
+    """Called by Airflow, in a process of its own, for a run that has not ended in time."""
+    run = context["dag_run"]
+    tell(f"{run['dag_id']}: the run {run['dag_run_id']} has not ended within {hours:g} hours; it goes on")
 
 
 def _post(connection: Any, text: str) -> None:

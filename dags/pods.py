@@ -15,6 +15,7 @@ from oi_tasks.profile import Pod, Pods
 from oi_tasks.settings import settings
 
 from jobs import JobTask
+from links import links_of
 
 LOOK = 30  # seconds after which a pod that has a node and does not start is looked at
 START = 1800  # seconds it may take: an image of several GB on a new node
@@ -31,6 +32,7 @@ class PodJobOperator(JobTask, KubernetesPodOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.job, self.profile, self.inputs, self.mapped = job, profile, inputs, mapped or {}
+        self.operator_extra_links = links_of(job)
 
     @property
     def size(self) -> Pod:

@@ -96,8 +96,8 @@ def next_step(served: dict[str, Any] | None, answer: dict[str, str]) -> str | No
     return "promote" if answer["answer"] in ("automatic", "approve") else "turn_down"
 
 
-def promotion(job: Callable[..., Any], profile: Any, planned: Any, verdict: Any) -> Any:
-    """The tasks after the gate; returns the promotion's result. `job` makes the task of a job."""
+def promotion(job: Callable[..., Any], profile: Any, planned: Any, verdict: Any) -> dict[str, Any]:
+    """The tasks after the gate; returns the results of those that are jobs. `job` makes the task of a job."""
     served = job("serve_check", profile, verdict=verdict)
     passed(verdict) >> served
     asked = ask(profile, planned, verdict, served)
@@ -114,5 +114,6 @@ def promotion(job: Callable[..., Any], profile: Any, planned: Any, verdict: Any)
     asked >> approve >> EmptyOperator(task_id="approved") >> decided  # a refusal skips what follows it directly
     asked >> decided
     approval = decided["approval"]
-    job("turn_down", profile, verdict=verdict, approval=approval)
-    return job("promote", profile, verdict=verdict, served=served, approval=approval)
+    turned_down = job("turn_down", profile, verdict=verdict, approval=approval)
+    promoted = job("promote", profile, verdict=verdict, served=served, approval=approval)
+    return {"serve_check": served, "turn_down": turned_down, "promote": promoted}

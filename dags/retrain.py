@@ -16,17 +16,27 @@ With nothing new, every step is reused and the run ends at once.
 
 from typing import Any
 
-from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, task
+from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, TaskGroup, task
+from airflow.sdk.exceptions import AirflowFailException
+from oi_tasks.settings import settings
 
-from jobs import DATASET, DEFAULTS, dataset, force_param, job, mapped_job
+from forms import clusters_param, dataset_param, force_param, reason_param
+from jobs import DATASET, DEFAULTS, dataset, job, mapped_job
+from notify import must_end_within
 from promotion import promotion
+from run_note import note_at_end
 
 ANY = "none_failed_min_one_success"  # no cluster to train, or nothing promoted, is no failure
 
 
 @task
-def cluster_fields(planned: dict[str, Any]) -> list[dict[str, str]]:
+def cluster_fields(planned: dict[str, Any], params: dict[str, Any]) -> list[dict[str, str]]:
     """One set of fields for each cluster to train."""
+    there = planned["result"]["clusters"]
+    if unknown := sorted(set(params["clusters"]) - set(there)):
+        raise AirflowFailException(
+            f"there is no cluster {', '.join(unknown)} to train; there are {', '.join(there) or 'none'}"
+        )
     return [{"cluster": name} for name in planned["result"]["clusters"]]
 
 
@@ -39,19 +49,32 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     default_args=DEFAULTS,
-    params={"force": force_param()},
+    deadline=must_end_within(settings().retrain_hours),
+    params={
+        "profile": dataset_param(),
+        "clusters": clusters_param(),
+        "force": force_param(),
+        "reason": reason_param(),
+    },
     tags=["open-images", "training"],
 ):
-    found = dataset()
-    profile = found["profile"]
-    planned = job("plan", profile, classes=found["classes"])
-    data = job("shards", profile, classes=found["classes"], validated=found["validated"])
-    classifier = job("train_classifier", profile, dataset=data)
-    semseg = mapped_job(
-        "train_semseg", profile, cluster_fields(planned), "cluster", dataset=data, classifier=classifier
-    )
-    scores = job("evaluate", profile, trigger_rule=ANY, dataset=data, classifier=classifier, semseg=semseg)
-    verdict = job("gate", profile, evaluation=scores)
-    promoted = promotion(job, profile, planned, verdict)
-    report = job("report", profile, verdict=verdict, promoted=promoted, trigger_rule=ANY)
+    with TaskGroup("prepare", prefix_group_id=False, tooltip="the dataset, and its photos at training size"):
+        found = dataset()
+        profile = found["profile"]
+        planned = job("plan", profile, classes=found["classes"])
+        data = job("shards", profile, classes=found["classes"], validated=found["validated"])
+        clusters = cluster_fields(planned)
+    with TaskGroup("train", prefix_group_id=False, tooltip="the classifier, and a model for each cluster"):
+        classifier = job("train_classifier", profile, dataset=data)
+        semseg = mapped_job("train_semseg", profile, clusters, "cluster", dataset=data, classifier=classifier)
+    with TaskGroup("judge", prefix_group_id=False, tooltip="candidate and champion on the same photos; the gate"):
+        scores = job("evaluate", profile, trigger_rule=ANY, dataset=data, classifier=classifier, semseg=semseg)
+        verdict = job("gate", profile, evaluation=scores)
+    with TaskGroup("promotion", prefix_group_id=False, tooltip="it serves, a person approves, the alias moves"):
+        ends = promotion(job, profile, planned, verdict)
+    report = job("report", profile, verdict=verdict, promoted=ends["promote"], trigger_rule=ANY)
     planned >> data
+    note_at_end(
+        plan=planned, shards=data, train_classifier=classifier, train_semseg=semseg, evaluate=scores, gate=verdict,
+        report=report, **ends,
+    )  # fmt: skip

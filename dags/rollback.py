@@ -13,7 +13,9 @@ from typing import Any
 
 from airflow.sdk import DAG, Param, task
 
-from jobs import DEFAULTS, job, profile, profile_param
+from forms import profile_param
+from jobs import DEFAULTS, job, profile
+from run_note import note_at_end
 
 
 @task
@@ -54,7 +56,7 @@ with DAG(
     tags=["open-images", "registry"],
 ):
     request = asked()
-    job(
+    rolled_back = job(
         "roll_back",
         profile(),
         request=request["request"],
@@ -62,3 +64,4 @@ with DAG(
         to=request["to"],
         by=request["by"],
     )
+    note_at_end(roll_back=rolled_back)

@@ -7,7 +7,8 @@ is finished. The ledger itself is checked on the way: this fails where an entry 
 
 from airflow.sdk import DAG, CronTriggerTimetable
 
-from jobs import DEFAULTS, job, profile, profile_param
+from forms import profile_param
+from jobs import DEFAULTS, job, profile
 
 with DAG(
     dag_id="oi_watch",

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ByteSize, Field, SecretStr, ValidationError
+from pydantic import ByteSize, Field, PositiveFloat, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from oi_tasks.errors import BadInput
@@ -32,10 +32,13 @@ class Settings(BaseSettings):
     source_secret_key: SecretStr = Field(SecretStr(""), description="secret of that key")
     source_region: str = Field("us-east-1", description="region of s3:// sources")
     mlflow_url: str = Field("http://127.0.0.1:5000", description="address of the MLflow server")
-    airflow_url: str = Field("", description="address of Airflow, for `oi doctor`")
-    airflow_user: str = Field("", description="a user of Airflow")
+    airflow_url: str = Field("", description="address of Airflow, for `oi doctor` and the notes on runs")
+    airflow_user: str = Field("", description="a user of Airflow who may edit runs")
     airflow_password: SecretStr = Field(SecretStr(""), description="that user's password")
     execution: Literal["local", "kubernetes"] = Field("local", description="run jobs as child processes, or as pods")
+    retrain_hours: PositiveFloat = Field(
+        24.0, description="hours after which an oi_retrain that has not ended is told, once"
+    )
     namespace: str = Field("oi", description="namespace of the pods")
     kubeconfig: Path | None = Field(None, description="kubeconfig of the cluster; none: the pod's own service account")
     trainer_image: str = Field("oi-trainer:dev", description="image of the pods")

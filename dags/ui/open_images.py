@@ -9,7 +9,7 @@ from urllib.parse import quote
 from airflow.api_fastapi.core_api.security import requires_access_dag
 from airflow.plugins_manager import AirflowPlugin
 from fastapi import Depends, FastAPI
-from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 PREFIX = "/open-images"
 SANDBOX = (
@@ -42,6 +42,32 @@ def report(key: str) -> Response:
     except OiError as error:
         return PlainTextResponse(str(error), 404 if isinstance(error, NotFound) else 503)
     return HTMLResponse(page, headers={"Content-Security-Policy": SANDBOX})
+
+
+@app.get("/of")
+def of_task(dag_id: str, run_id: str, task_id: str, what: str, map_index: int = -1) -> Response:
+    """To the page of a task, or to its run in MLflow: where a link on the task's page leads.
+
+    Answers 404 while there is none yet, 503 when the store or MLflow does not answer.
+    """
+    from oi_tasks.errors import OiError
+    from oi_tasks.results import result_key
+    from oi_tasks.settings import settings
+    from oi_tasks.task_pages import mlflow_page_of, page_of
+
+    key = result_key(dag_id, run_id, task_id, map_index)
+    try:
+        if what == "mlflow":
+            address = mlflow_page_of(settings(), key)
+        else:
+            place = page_of(settings(), key, what)
+            address = None if place is None else _address(place)
+    except OiError as error:
+        return PlainTextResponse(str(error), 503)
+    if address is None:
+        told = f"{task_id} of the run {run_id} has nothing to show here yet: open this again once it has got that far"
+        return PlainTextResponse(told, 404)
+    return RedirectResponse(address)
 
 
 def _address(place: str) -> str:

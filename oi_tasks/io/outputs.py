@@ -6,7 +6,7 @@ that is run again and makes the same thing keeps the same id, and the steps afte
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import get_ident
@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from oi_tasks.core.cost import Used
 from oi_tasks.core.fingerprint import content_key, sha256_of, sha256_of_file
 from oi_tasks.errors import BadInput, OiError
 from oi_tasks.io.store import DATA, NotFound, Store, photo_key
@@ -157,8 +158,12 @@ class Outputs:
         folder: Path,
         result: Mapping[str, Any],
         produced: Mapping[str, Any],
+        used: Callable[[], Used] = Used,
     ) -> Output:
-        """Store every file below a folder, then the manifest, then the key that finds it."""
+        """Store every file below a folder, then the manifest, then the key that finds it.
+
+        `used` tells what the making took, with the storing of its files.
+        """
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         with ThreadPoolExecutor(UPLOADS) as pool:
             refs = list(pool.map(self._put, files))
@@ -173,7 +178,7 @@ class Outputs:
             fields=dict(fields),
             objects=objects,
             result=dict(result),
-            produced=dict(produced),
+            produced={**produced, "used": used().plain()},
         )
         body = json.dumps(manifest.model_dump(mode="json"), indent=1, sort_keys=True).encode()
         self.store.put_if_absent(DATA, manifest_key(job, output_id), body)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -62,6 +63,8 @@ class Store:
         key, secret = settings.store_access_key, settings.store_secret_key.get_secret_value()
         self._credentials = Credentials(key, secret) if key else None  # none: without, as public buckets allow
         self._region = settings.store_region
+        self.kept_bytes = 0  # written so far, but for the bucket of work, whose files go
+        self._counting = Lock()
         self._http = PatientPool(
             settings.store_patience if tries else 0.0,
             maxsize=connections,
@@ -113,6 +116,12 @@ class Store:
         """Store bytes under a key, whole or not at all."""
         with self._asking(bucket, key):
             self._client.put_object(bucket, key, io.BytesIO(data), len(data), content_type=content_type)
+        self._count(bucket, len(data))
+
+    def _count(self, bucket: str, size: int) -> None:
+        if bucket != WORK:
+            with self._counting:
+                self.kept_bytes += size
 
     def get_bytes(self, bucket: str, key: str, version: str | None = None) -> bytes:
         """The bytes under a key, of the newest version unless one is named. Raises NotFound."""
@@ -141,6 +150,7 @@ class Store:
         """Store a file, in parts when it is large."""
         with self._asking(bucket, key):
             self._client.fput_object(bucket, key, str(path), content_type=content_type, part_size=PART_SIZE)
+        self._count(bucket, path.stat().st_size)
 
     def get_file(self, bucket: str, key: str, path: Path) -> None:
         """Fetch an object into a file; the file appears whole or not at all."""
@@ -268,6 +278,7 @@ class Store:
             return False
         if response.status != 200:
             raise Unreachable(f"the store answered {response.status} to a conditional write", f"{bucket}/{key}")
+        self._count(bucket, len(data))
         return True
 
     def presign(self, bucket: str, key: str, days: int = 7) -> str:

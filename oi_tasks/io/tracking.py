@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 EXPERIMENT = "open-images"
+RESULT_TAG = "result"  # of a run: where the job that opened it writes its result, which names the task of Airflow
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -35,8 +36,9 @@ REQUIREMENTS = ("mlflow-skinny", "numpy", "pandas", "pillow", "pydantic", "safet
 class Tracking:
     """The MLflow server at `OI_MLFLOW_URL`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, result_to: str | None = None) -> None:
         self.url = settings.mlflow_url.rstrip("/")
+        self._tags = {} if result_to is None else {RESULT_TAG: result_to}
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
         self._client: MlflowClient | None = None
@@ -74,7 +76,7 @@ class Tracking:
 
         self.client  # noqa: B018 - says at once when the server is down
         mlflow.set_experiment(EXPERIMENT)
-        with mlflow.start_run(run_name=name, tags={"job": job, **tags}) as active:
+        with mlflow.start_run(run_name=name, tags={"job": job, **self._tags, **tags}) as active:
             flat = {key: str(value)[:500] for key, value in _flat(params)}
             mlflow.log_params(flat)
             yield TrackedRun(self, active.info.run_id, active.info.experiment_id)

@@ -28,7 +28,9 @@ from oi_tasks.io.disk import told_when_full
 from oi_tasks.io.outputs import Output, Outputs
 from oi_tasks.io.progress import ProgressLine
 from oi_tasks.io.store import WORK, NotFound, Store
+from oi_tasks.io.usage import Meter
 from oi_tasks.profile import Profile
+from oi_tasks.results import RUNS
 from oi_tasks.settings import Settings
 
 if TYPE_CHECKING:
@@ -90,8 +92,8 @@ class Job(BaseModel):
 class JobIO:
     """What a running job may touch."""
 
-    def __init__(self, settings: Settings, job: Job, scratch: Path) -> None:
-        self.settings, self.job, self.scratch = settings, job, scratch
+    def __init__(self, settings: Settings, job: Job, scratch: Path, result_to: str | None = None) -> None:
+        self.settings, self.job, self.scratch, self.result_to = settings, job, scratch, result_to
         self.out = scratch / "out"
         self.out.mkdir()
         self.store = Store(settings)
@@ -108,11 +110,18 @@ class JobIO:
         """The MLflow server."""
         from oi_tasks.io.tracking import Tracking
 
-        return Tracking(self.settings)
+        return Tracking(self.settings, self.result_to)
 
     def input(self, job: str, output_id: str) -> Output:
         """A published output of another job."""
         return self.outputs.get(job, output_id)
+
+    def run_so_far(self) -> list[dict[str, Any]]:
+        """The results of the steps of the same run of a DAG that have ended; none outside of a run."""
+        if self.result_to is None or not self.result_to.startswith(RUNS):
+            return []
+        folder = self.result_to.rpartition("/")[0] + "/"
+        return [self.store.get_json(WORK, key) for key in self.store.list(WORK, folder) if key != self.result_to]
 
     def log(self, text: str) -> None:
         """Say one line."""
@@ -153,18 +162,20 @@ class JobIO:
 def execute(job: Job, settings: Settings, *, force: bool = False, result_to: str | None = None) -> dict[str, Any]:
     """Run a job, or reuse what an equal one published. Returns what `result.json` says, and writes it when asked.
 
-    The result names the job, the output's id, whether it was reused, the seconds it took, and `result` itself.
+    The result names the job, the output's id, whether it was reused, the seconds it took, what it used of machines and
+    store (null for what was reused: it costs nothing), and `result` itself.
     """
     started = time.monotonic()
     scratch = Path(tempfile.mkdtemp(prefix=f"oi-{job.name}-"))
     try:
-        io = JobIO(settings, job, scratch)
+        io = JobIO(settings, job, scratch, result_to)
+        meter = Meter(io.store)
         output = None if force else io.outputs.find(job.name, io.key)
         reused = output is not None and job.still_good(io, output)
         if reused and int(os.environ.get("RANK", "0")) > 0:  # of several processes that would train, one tells
             raise SystemExit(0)
         if output is None or not reused:
-            output = _run_and_publish(job, io)
+            output = _run_and_publish(job, io, meter)
         else:
             io.log(f"{job.name}: reused {output.id}, published {output.manifest.produced.get('at', 'earlier')}")
         said = {
@@ -173,6 +184,7 @@ def execute(job: Job, settings: Settings, *, force: bool = False, result_to: str
             "key": io.key,
             "reused": reused,
             "seconds": round(time.monotonic() - started, 3),
+            "used": None if reused else meter.used().plain(),
             "result": output.result,
         }
         if result_to is not None:
@@ -182,7 +194,7 @@ def execute(job: Job, settings: Settings, *, force: bool = False, result_to: str
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _run_and_publish(job: Job, io: JobIO) -> Output:
+def _run_and_publish(job: Job, io: JobIO, meter: Meter) -> Output:
     started = time.monotonic()
     _listen_for_stop(job, io)
     result = job.run(io)
@@ -193,7 +205,7 @@ def _run_and_publish(job: Job, io: JobIO) -> Output:
     }
     fields = job.model_dump(mode="json")
     output = io.outputs.publish(
-        job.name, job.version, io.key, fields, io.out, json.loads(result.model_dump_json()), produced
+        job.name, job.version, io.key, fields, io.out, json.loads(result.model_dump_json()), produced, meter.used
     )
     if job.resumable:
         io.drop_checkpoints()

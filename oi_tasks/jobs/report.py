@@ -5,17 +5,20 @@ from typing import Any, Self
 from oi_tasks.io.outputs import Output
 from oi_tasks.io.store import REPORTS
 from oi_tasks.jobs.base import Job, JobIO, JobResult, OutputId
-from oi_tasks.profile import Profile
+from oi_tasks.jobs.plan import CASCADE
+from oi_tasks.profile import Prices, Profile
 
 
 class Report(Job):
     """Write the page of a retrain: what happened, and why.
 
-    Publishes `report.html`, in the bucket of reports as well, and attached to the evaluation's MLflow run.
+    Publishes `report.html`, in the bucket of reports as well, and attached to the evaluation's MLflow run, which gets
+    what the run cost; what making the version took stands in its tags.
     """
 
     verdict: OutputId
     promoted: OutputId | None = None
+    prices: Prices | None = None
 
     class Result(JobResult):
         """Where the page stands: its key in the store, and the MLflow run that it is attached to."""
@@ -25,8 +28,8 @@ class Report(Job):
 
     @classmethod
     def from_profile(cls, profile: Profile, **inputs: Any) -> Self:
-        """Nothing of the profile matters here."""
-        return cls(**inputs)
+        """The profile's prices."""
+        return cls(**{"prices": profile.prices, **inputs})
 
     @property
     def _page(self) -> str:
@@ -38,6 +41,7 @@ class Report(Job):
 
     def run(self, io: JobIO) -> Result:
         """Gather the run's documents and write the page."""
+        from oi_tasks.reports.costs import costs, metrics, tags
         from oi_tasks.reports.run import run_page
 
         verdict = io.input("gate", self.verdict).read_json("verdict.json")
@@ -47,6 +51,12 @@ class Report(Job):
         for part in fields["semseg"]:
             output = io.input("train_semseg", part)
             trained[output.result["cluster"]] = output
+        spent = costs(
+            io.run_so_far(),
+            [io.input("shards", fields["dataset"]).manifest.produced, evaluation.manifest.produced]
+            + [output.manifest.produced for output in trained.values()],
+            self.prices,
+        )
         curves = {name: output.read_json("curves.json") for name, output in trained.items()}
         run = io.tracking.reopen(evaluation.result["mlflow_run"])
         page = run_page(
@@ -56,9 +66,12 @@ class Report(Job):
             dataset=fields["dataset"],
             mlflow_url=run.url,
             promoted=self.promoted is not None,
+            costs=spent,
         )
         path = io.out / "report.html"
         path.write_text(page, encoding="utf-8")
         io.store.put_bytes(REPORTS, self._page, page.encode(), "text/html; charset=utf-8")
         run.artifact(path)
+        run.log(metrics(spent.run), 0)
+        io.tracking.tag(CASCADE, verdict["candidate"], tags(spent.version, spent.currency))
         return self.Result(report=f"{REPORTS}/{self._page}", mlflow=run.url)

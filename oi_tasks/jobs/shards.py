@@ -100,7 +100,8 @@ class Shards(Job):
         pairs = zip(samples["ImageID"], samples["split"], strict=True)
         split = [self.split(image_id, subset, subsets) for image_id, subset in pairs]
         order = [hashlib.sha256(image_id.encode()).digest()[:8] for image_id in samples["ImageID"]]
-        bins = [aspect_bin(*size, self.aspects) for size in samples.select("width", "height").iter_rows()]
+        sizes = samples.select("width", "height").iter_rows()
+        bins = [aspect_bin(width, height, self.aspects) for width, height in sizes]
         return (
             samples.with_columns(
                 bin=pl.Series(bins, dtype=pl.String),

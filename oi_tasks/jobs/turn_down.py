@@ -1,6 +1,6 @@
 """Enter in the ledger that a person turned a candidate down, or that nobody answered in time."""
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from oi_tasks.core.ledger import REJECTED
 from oi_tasks.io.ledger import Ledger
@@ -21,10 +21,14 @@ class TurnDown(Job):
     approval: Approval
 
     class Result(JobResult):
-        """The candidate, and the number of the ledger's entry."""
+        """The candidate, the number of the ledger's entry, who said no, and why."""
 
         candidate: int
         entry: int
+        by: str
+        why: str
+
+    version: ClassVar[str] = "2"
 
     @classmethod
     def from_profile(cls, profile: Profile, **inputs: Any) -> Self:
@@ -40,4 +44,4 @@ class TurnDown(Job):
         why = answer.comment or ("no reason was written" if answer.by else "nobody answered, and the time was up")
         entry = Ledger(io.store).append(event, io.key, facts, by=answer.by, why=why, once=True)
         io.log(f"turn_down: version {candidate}: {event}{f' by {answer.by}' if answer.by else ''}")
-        return self.Result(candidate=candidate, entry=entry.number)
+        return self.Result(candidate=candidate, entry=entry.number, by=answer.by, why=why)

@@ -1,4 +1,4 @@
-"""The few calls of Airflow's REST API that following a run needs."""
+"""The few calls of Airflow's REST API that following a run, and writing a note on it, need."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -37,6 +37,7 @@ class Run(BaseModel):
     state: str
     run_type: str = ""
     conf: dict[str, Any] | None = None
+    note: str | None = None
     start_date: datetime | None = None
     end_date: datetime | None = None
 
@@ -83,8 +84,8 @@ class Step(BaseModel):
 class Airflow:
     """A connection to Airflow as one of its users. Raises Unreachable when it stays down, Refusal when it says no."""
 
-    def __init__(self, url: str, user: str, password: str) -> None:
-        self.url = url.rstrip("/")
+    def __init__(self, url: str, user: str, password: str, patience: float | None = None) -> None:
+        self.url, self._patience = url.rstrip("/"), patience
         self._login = {"username": user, "password": password}
         self._token = ""
         self._http = urllib3.PoolManager(timeout=urllib3.Timeout(connect=3, read=30), retries=False)
@@ -109,6 +110,10 @@ class Airflow:
     def run(self, dag: str, run_id: str) -> Run:
         """A run as it is now."""
         return Run.model_validate(self._get(f"/dags/{dag}/dagRuns/{quote(run_id, safe='')}"))
+
+    def note(self, dag: str, run_id: str, text: str) -> None:
+        """Put a note on a run's page, in place of an earlier one. Airflow takes 1,000 characters."""
+        self._ask("PATCH", f"/dags/{dag}/dagRuns/{quote(run_id, safe='')}", json={"note": text})
 
     def active_runs(self, dag: str) -> list[Run]:
         """The runs still in progress, oldest first."""
@@ -238,7 +243,7 @@ class Airflow:
         again = Retrying(
             retry=retry_never if method == "POST" and address.endswith("/dagRuns") else no_answer | busy,
             wait=wait_fixed(1),
-            stop=stop_after_delay(PATIENCE),
+            stop=stop_after_delay(PATIENCE if self._patience is None else self._patience),
             retry_error_callback=lambda state: state.outcome and state.outcome.result(),
         )
         try:

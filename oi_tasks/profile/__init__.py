@@ -2,10 +2,11 @@
 
 from oi_tasks.profile.classes import Classes, Clusters, Override
 from oi_tasks.profile.gate import Budgets, Gate, Slices, Threshold
-from oi_tasks.profile.loading import SHIPPED, describe, load_profile, parse_profile, profile_files
+from oi_tasks.profile.loading import SHIPPED, describe, load_profile, parse_profile, profile_files, with_source
 from oi_tasks.profile.parts import Mid, Part, Share
 from oi_tasks.profile.photos import Photos, Splits
 from oi_tasks.profile.pods import Pod, Pods
+from oi_tasks.profile.prices import Prices
 from oi_tasks.profile.profile import Profile
 from oi_tasks.profile.quality import Drift, Quality
 from oi_tasks.profile.release import Drawn, PhotoChoice, ReleaseFile, ReleaseSpec
@@ -41,6 +42,7 @@ __all__ = [
     "Photos",
     "Pod",
     "Pods",
+    "Prices",
     "Profile",
     "Quality",
     "ReleaseFile",
@@ -57,4 +59,5 @@ __all__ = [
     "load_profile",
     "parse_profile",
     "profile_files",
+    "with_source",
 ]

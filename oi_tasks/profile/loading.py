@@ -37,6 +37,15 @@ def load_profile(source: str) -> Profile:
     return parse_profile(text, where)
 
 
+def with_source(profile: Profile, source: str) -> Profile:
+    """The profile on another release: a folder in the form of one, or s3://bucket/prefix. Raises BadInput."""
+    if source.startswith(("http://", "https://")):
+        fix = "name a folder or s3://bucket/prefix; a published release needs a profile of its own"
+        raise BadInput("a web address is no folder in the form of a release", source, fix)
+    release = profile.release.model_copy(update={"kind": "folder", "folders": (source,)})
+    return profile.model_copy(update={"release": release})
+
+
 def parse_profile(text: str, where: str) -> Profile:
     """A profile from YAML or JSON text. Raises BadInput naming the field that is wrong."""
     try:

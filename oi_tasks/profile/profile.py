@@ -10,6 +10,7 @@ from oi_tasks.profile.gate import Gate
 from oi_tasks.profile.parts import Part
 from oi_tasks.profile.photos import Photos, Splits
 from oi_tasks.profile.pods import Pods
+from oi_tasks.profile.prices import Prices
 from oi_tasks.profile.promotion import Promotion
 from oi_tasks.profile.quality import Quality
 from oi_tasks.profile.release import ReleaseSpec
@@ -34,6 +35,7 @@ class Profile(Part):
     keep_days: PositiveInt = Field(90, description="what is older and referred to by nothing may be removed")
     ablation: Ablation = Field(default_factory=Ablation, description="what oi_ablation tries")
     pods: Pods = Field(default_factory=Pods, description="what pods ask for")
+    prices: Prices | None = Field(None, description="what machines and the store cost; none: a run has no price")
 
     @model_validator(mode="after")
     def _variants_can_be(self) -> Self:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from oi_tasks.reports.costs import Costs
 from oi_tasks.reports.page import fixed, render
 from oi_tasks.reports.plots import Curve, training_curves
 
@@ -31,10 +32,12 @@ def run_page(
     dataset: str,
     mlflow_url: str,
     promoted: bool,
+    costs: Costs,
 ) -> str:
     """The page of one retrain, as self-contained HTML.
 
-    `verdict` is the gate's document, `scores` the evaluation's; `curves` are the figures of each epoch, by model.
+    `verdict` is the gate's document, `scores` the evaluation's; `curves` are the figures of each epoch, by model;
+    `costs` what the run used.
     """
     return render(
         "run.html.j2",
@@ -51,6 +54,8 @@ def run_page(
         classes=sorted(scores["classes"], key=lambda row: (row["f1"] is None, row["f1"], row["name"])),
         curves=training_curves(curves, NAMES) if any(curves.values()) else "",
         interval=interval,
+        costs=costs,
+        cost_rows=[*costs.rows, *([costs.run] if costs.rows else []), costs.version],
     )
 
 

@@ -1,5 +1,6 @@
 """Every DAG file: it parses quickly, says what it does, and is wired as the design says."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ FILES = {
     "rollback.py": "oi_rollback",
     "watch.py": "oi_watch",
 }
-WIRING = {"jobs.py", "notify.py", "pods.py", "promotion.py"}
+WIRING = {"forms.py", "jobs.py", "links.py", "notify.py", "pods.py", "promotion.py", "run_note.py"}
 
 
 @pytest.fixture(scope="module")
@@ -144,3 +145,162 @@ def test_parsing_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+def test_the_tasks_that_people_look_at_have_their_links(bag) -> None:
+    names = {
+        task.task_id: [link.name for link in task.operator_extra_links]
+        for dag in bag.dags.values()
+        for task in dag.tasks
+        if task.operator_extra_links
+    }
+    assert names == {
+        "validate": ["Data quality"],
+        "data_gate": ["Data quality"],
+        "collapse": ["Classes", "Hierarchy"],
+        "train_classifier": ["MLflow run"],
+        "train_semseg": ["MLflow run"],
+        "evaluate": ["MLflow run", "Errors"],
+        "gate": ["Report of the run"],
+        "report": ["Report of the run"],
+        "compare_variants": ["Variants"],
+    }
+
+
+def test_a_link_names_the_task_whose_page_it_is(bag, monkeypatch) -> None:
+    monkeypatch.syspath_prepend(str(DAGS))
+    from types import SimpleNamespace
+    from urllib.parse import parse_qs, urlsplit
+
+    def asked(dag_id: str, task_id: str, map_index: int = -1) -> dict[str, str]:
+        task = bag.dags[dag_id].get_task(task_id)
+        key = SimpleNamespace(dag_id=dag_id, run_id="manual__1+00:00", task_id=task_id, map_index=map_index)
+        (link, *_) = task.operator_extra_links
+        parts = urlsplit(link.get_link(task, ti_key=key))
+        assert parts.path == "/open-images/of"
+        return {name: values[0] for name, values in parse_qs(parts.query).items()}
+
+    told = asked("oi_retrain", "train_semseg", 2)
+    assert (told["task_id"], told["map_index"], told["what"]) == ("train_semseg", "2", "mlflow")
+    assert told["run_id"] == "manual__1+00:00"
+    told = asked("oi_ingest", "data_gate")
+    assert (told["task_id"], told["what"]) == ("validate", "report")
+
+
+GROUPS = {
+    "oi_ingest": {
+        "bring_in": {"profile", "fetch", "tables", "photos", "snapshot"},
+        "judge_data": {"validate", "data_gate"},
+        "make_classes": {"collapse", "publish"},
+    },
+    "oi_retrain": {
+        "prepare": {"dataset", "plan", "shards", "cluster_fields"},
+        "train": {"train_classifier", "train_semseg"},
+        "judge": {"evaluate", "gate"},
+        "promotion": {"passed", "serve_check", "ask", "approve", "approved", "decide", "promote", "turn_down"},
+    },
+}
+
+
+@pytest.mark.parametrize("dag_id", GROUPS)
+def test_the_groups_read_as_the_stages_of_the_method_and_leave_the_ids_alone(bag, dag_id: str) -> None:
+    groups = bag.dags[dag_id].task_group.get_task_group_dict()
+    found = {name: set(group.children) for name, group in groups.items() if name is not None}
+    assert found == GROUPS[dag_id]
+
+
+def test_every_run_ends_with_a_note_that_has_no_say_in_its_state(bag) -> None:
+    for dag_id, dag in bag.dags.items():
+        if dag_id == "oi_watch":
+            continue
+        note = dag.get_task("note")
+        assert note.is_teardown
+        assert not note.on_failure_fail_dagrun
+        # Whatever else ends the run comes before it, so that it comes last and the others decide.
+        assert {task.task_id for task in dag.tasks if not task.downstream_task_ids} == {"note"}
+
+
+def test_a_retrain_that_takes_too_long_is_told(bag) -> None:
+    (deadline,) = bag.dags["oi_retrain"].deadline
+    assert deadline.interval.total_seconds() == 24 * 3600
+    assert deadline.callback.path == "notify.late"
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "field", "value", "said"),
+    [
+        ("oi_ingest", "profile", "no-such", "'no-such' is not one of"),
+        ("oi_ingest", "source", 7, "7 is not of type 'string'"),
+        ("oi_ingest", "force", "yes", "'yes' is not of type 'boolean'"),
+        ("oi_retrain", "profile", "no-such", "'no-such' is not one of"),
+        ("oi_retrain", "clusters", "fish", "'fish' is not of type 'array'"),
+        ("oi_retrain", "clusters", [3], "3 is not of type 'string'"),
+        ("oi_retrain", "reason", "x" * 301, "is too long"),
+        ("oi_ablation", "profile", 1, "1 is not one of"),
+        ("oi_rollback", "reason", "", "should be non-empty"),
+        ("oi_rollback", "to", "4", "'4' is not of type 'null', 'integer'"),
+        ("oi_housekeeping", "remove", "all", "'all' is not of type 'boolean'"),
+    ],
+)
+def test_a_form_refuses_in_words(bag, dag_id: str, field: str, value: object, said: str) -> None:
+    from airflow.exceptions import ParamValidationError
+
+    with pytest.raises(ParamValidationError, match=re.escape(said)):
+        bag.dags[dag_id].params.get_param(field).resolve(value)
+
+
+def test_what_a_form_cannot_know_is_refused_by_the_first_task(bag, monkeypatch, tmp_path) -> None:
+    monkeypatch.syspath_prepend(str(DAGS))
+    from airflow.sdk.exceptions import AirflowFailException
+
+    profile = bag.dags["oi_ingest"].get_task("profile").python_callable
+    assert profile({"profile": "demo", "source": ""})["release"]["kind"] == "drawn"
+    made = profile({"profile": "demo", "source": str(tmp_path)})["release"]
+    assert (made["kind"], made["folders"]) == ("folder", [str(tmp_path)])
+    with pytest.raises(AirflowFailException, match="a web address is no folder"):
+        profile({"profile": "demo", "source": "https://example.org/release"})
+    clusters = bag.dags["oi_retrain"].get_task("cluster_fields").python_callable
+    planned = {"result": {"clusters": ["airplane", "fish"]}}
+    assert clusters(planned, {"clusters": ["fish"]}) == [{"cluster": "airplane"}, {"cluster": "fish"}]
+    with pytest.raises(AirflowFailException, match="there is no cluster dog to train; there are airplane, fish"):
+        clusters(planned, {"clusters": ["dog"]})
+
+
+def test_a_retrain_takes_the_newest_dataset_of_the_profile_that_the_form_names(bag) -> None:
+    from types import SimpleNamespace
+
+    from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+    task = bag.dags["oi_retrain"].get_task("dataset")
+    (asset,) = task.inlets
+    extras = [
+        {"profile": {"name": name}, "validated": name + number}
+        for name, number in (("demo", "1"), ("real-photos", "2"))
+    ]
+    events = {asset: [SimpleNamespace(extra=extra) for extra in extras]}
+
+    def chosen(profile: str, there: dict) -> str:
+        return task.python_callable({"profile": profile}, inlet_events=there, triggering_asset_events={})["validated"]
+
+    assert chosen("newest", events) == "real-photos2"
+    assert chosen("demo", events) == "demo1"
+    with pytest.raises(AirflowFailException, match="no dataset of the profile openimages-v4 is published yet"):
+        chosen("openimages-v4", events)
+    with pytest.raises(AirflowSkipException):
+        chosen("newest", {asset: []})
+
+
+def test_only_the_clusters_that_the_form_names_are_trained_anew(bag) -> None:
+    train = bag.dags["oi_retrain"].get_task("train_semseg")
+    task = train.unmap({"mapped": {"cluster": "fish"}, "profile": {}, "inputs": {}})
+
+    def forced(**params: object) -> bool:
+        from types import SimpleNamespace
+
+        ti = SimpleNamespace(dag_id="oi_retrain", run_id="r", task_id="train_semseg", map_index=0)
+        return "--force" in task.arguments_for({"params": params, "ti": ti})
+
+    assert not forced(force=False, clusters=[])
+    assert forced(force=True, clusters=[])
+    assert forced(force=False, clusters=["fish"])
+    assert not forced(force=False, clusters=["airplane"])

@@ -10,6 +10,7 @@ from threading import Thread
 from types import SimpleNamespace
 
 import pytest
+import structlog
 
 DAGS = Path(__file__).parents[2] / "dags"
 
@@ -113,3 +114,15 @@ def test_what_cannot_be_told_fails_nothing(notify, monkeypatch, caplog, webhook:
         with caplog.at_level(logging.WARNING):
             notify.tell("version 3 is refused")
         assert "oi_notify cannot be told" in caplog.text
+
+
+def test_a_run_that_takes_too_long_is_told_as_airflow_calls_it(notify, monkeypatch, webhook: int, posted) -> None:
+    """By Airflow's own runner of such callbacks, which knows the function by its path alone."""
+    from airflow.sdk.execution_time.callback_supervisor import execute_callback
+
+    connect(monkeypatch, conn_type="http", host="127.0.0.1", port=webhook, schema="http", extra={"path": "/late"})
+    callback = notify.must_end_within(6.5).callback
+    run = {"dag_id": "oi_retrain", "dag_run_id": "r1"}
+    given = {**callback.kwargs, "context": {"dag_run": run, "deadline": {}}}
+    done = execute_callback(callback.path, given, Path("retrain.py"), DAGS, structlog.get_logger("toy"))
+    assert posted == [("/late", {"text": "oi_retrain: the run r1 has not ended within 6.5 hours; it goes on"})], done

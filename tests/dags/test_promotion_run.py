@@ -21,10 +21,12 @@ from oi_tasks.local.airflow_api import Airflow, Run
 from oi_tasks.settings import Settings
 
 pytestmark = pytest.mark.slow
-DAG = "toy_promotion"
+DAG = "oi_retrain"
 PATIENCE = 400.0  # seconds, on a busy machine
 READS = 6.0  # seconds a person takes: an answer before Airflow has seen the task park is lost, and it asks again
 REFUSED = {"verdict": "refuse", "candidate": 2, "champion": 1, "reasons": [{"code": "below_floor", "text": "too low"}]}
+
+SLOW = {"verdict": "refuse", "reasons": [{"code": "too_slow", "text": "too slow"}]}
 
 
 @dataclass
@@ -104,9 +106,9 @@ def test_each_way_from_the_gate_ends_as_it_should(world: World) -> None:
         "approved": world.start(**asked),
         "rejected": world.start(**asked),
         "late": world.start(**asked, hours=0.001),
-        "automatic": world.start(),
+        "automatic": world.start(reason="the toy was asked"),
         "refused": world.start(gate=REFUSED),
-        "does not serve": world.start(**asked, serve_check={"verdict": "refuse"}),
+        "does not serve": world.start(**asked, serve_check=SLOW),
         "nothing new": world.start(**asked, plan={"champion": 2}),
     }
     for name in ("approved", "rejected"):
@@ -131,6 +133,17 @@ def test_each_way_from_the_gate_ends_as_it_should(world: World) -> None:
         "nothing new": ("success", "skipped"),
     }
     assert {states["report"] for states in ends.values()} == {"success"}
+    assert {states["note"] for states in ends.values()} == {"success"}
+    notes = {name: world.airflow.run(DAG, run.id).note for name, run in runs.items()}
+    assert notes == {
+        "approved": "promoted version 2 of oi-cascade, before it was version 1",
+        "rejected": "version 2 of oi-cascade was turned down",
+        "late": "version 2 of oi-cascade was turned down",
+        "automatic": "promoted version 2 of oi-cascade, before it was version 1 (started because: the toy was asked)",
+        "refused": "refused: version 2 of oi-cascade: too low",
+        "does not serve": "not promoted: version 2 of oi-cascade does not serve: too slow",
+        "nothing new": "promoted version 2 of oi-cascade, before it was version 1",
+    }
     assert ends["nothing new"]["approve"] == ends["automatic"]["approve"] == "skipped"
     assert ends["refused"]["serve_check"] == "skipped"
     answers = {
@@ -144,3 +157,11 @@ def test_each_way_from_the_gate_ends_as_it_should(world: World) -> None:
     assert (said["late"].answer, said["late"].by) == ("reject", "")
     assert said["approved"].by == said["rejected"].by == world.user
     assert said["approved"].at.startswith("20")
+
+
+def test_a_run_that_fails_counts_as_failed_and_its_note_says_why(world: World) -> None:
+    run = world.start(gate={"verdict": "promote"})
+    world.until(run, lambda: not world.airflow.run(DAG, run.id).active)
+    ended = world.airflow.run(DAG, run.id)
+    assert ended.state == "failed"
+    assert ended.note == "failed at passed: 'reasons'"

@@ -92,6 +92,9 @@ def test_an_output_is_published_and_reused(store_settings: Settings, store: Stor
     again = execute(WriteTwo(text="one"), store_settings)
     assert (again["reused"], again["id"]) == (True, said["id"])
     assert WriteTwo.ran == ["one"]
+    assert said["used"]["cpu_seconds"] > 0
+    assert said["used"]["stored_bytes"] > output.manifest.produced["used"]["stored_bytes"] >= len('one["one"]')
+    assert again["used"] is None  # what is reused costs nothing
     forced = execute(WriteTwo(text="one"), store_settings, force=True)
     assert (forced["reused"], forced["id"]) == (False, said["id"])
     assert WriteTwo.ran == ["one", "one"]

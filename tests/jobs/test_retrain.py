@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,10 +22,13 @@ from oi_tasks.core.fingerprint import sha256_of_file
 from oi_tasks.core.splits import split_of
 from oi_tasks.errors import BadInput
 from oi_tasks.io.shards import ShardReader
-from oi_tasks.io.store import REPORTS, Store
+from oi_tasks.io.store import REPORTS, WORK, Store
 from oi_tasks.io.tracking import Tracking
+from oi_tasks.jobs import job_class
+from oi_tasks.jobs.base import execute
 from oi_tasks.jobs.plan import CASCADE
 from oi_tasks.models.cascade import Cascade
+from oi_tasks.profile import Prices
 from tests.conftest import SMALL, Chain
 
 pytestmark = pytest.mark.slow
@@ -272,3 +276,27 @@ def test_the_report_says_what_happened(chain: Chain) -> None:
     assert "http" not in page.replace(chain.settings.mlflow_url, "").replace("http://www.w3.org", "").replace(
         "http://purl.org", ""
     ).replace("http://creativecommons.org", "").replace("https://matplotlib.org", "")
+
+
+def test_the_report_of_a_run_says_what_it_cost_and_mlflow_has_it(chain: Chain) -> None:
+    """The gate was computed in this run, the shards were reused: one has a cost, the other none."""
+    store, folder = Store(chain.settings), "runs/oi_retrain/manual__1+00:00"
+    for name in ("gate", "shards"):
+        reused = name == "shards"
+        used = None if reused else {"cpu_seconds": 7200.0, "gpu_seconds": 0.0, "stored_bytes": 5_000_000}
+        store.put_json(WORK, f"{folder}/{name}.json", chain.said[name] | {"reused": reused, "used": used})
+    fields = {"verdict": chain.said["gate"]["id"], "promoted": chain.said["promote"]["id"]}
+    job = job_class("report").from_profile(chain.profile, **fields, prices=Prices(cpu_hour=0.5, gb_month=2))
+    said = execute(job, chain.settings, result_to=f"{folder}/report.json")
+    page = store.get_bytes(REPORTS, said["result"]["report"].removeprefix(f"{REPORTS}/")).decode()
+    words = " ".join(re.sub("<[^>]*>", " ", page).split())
+    assert "gate 7200.0 0.0 5.00 1.0100 shards reused 0.0 0.0 0.00 0.0000 This run 7200.0 0.0 5.00 1.0100" in words
+    tracking = Tracking(chain.settings)
+    run = tracking.client.get_run(chain.output("evaluate").result["mlflow_run"])
+    assert run.data.metrics["cost/cpu_seconds"] == 7200
+    assert run.data.metrics["cost/price"] == pytest.approx(1.01)
+    tags = tracking.version_tags(CASCADE, chain.said["evaluate"]["result"]["candidate"])
+    assert tags is not None
+    trained = chain.output("train_classifier").manifest.produced["used"]
+    assert float(tags["cpu_seconds"]) > trained["cpu_seconds"] > 1
+    assert float(tags["stored_bytes"]) > trained["stored_bytes"] > 1000

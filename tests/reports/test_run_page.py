@@ -1,8 +1,11 @@
 """The page of a retrain, from a verdict with every kind of content."""
 
+import re
 from typing import Any
 
 from oi_tasks.core.verdict_document import VerdictDocument
+from oi_tasks.profile import Prices
+from oi_tasks.reports.costs import costs, metrics, tags
 from oi_tasks.reports.run import run_page
 
 NUMBER = {"value": 0.9, "low": 0.88, "high": 0.92}
@@ -32,9 +35,18 @@ SCORES: dict[str, Any] = {
 }
 
 
-def page(verdict: dict[str, Any], promoted: bool = False) -> str:
+STEPS: list[dict[str, Any]] = [
+    {"job": "shards", "reused": True, "used": None, "result": {}},
+    {"job": "train_classifier", "reused": False, "used": {"cpu_seconds": 1800.0, "gpu_seconds": 3600.0, "stored_bytes": 2_000_000_000}, "result": {}},
+    {"job": "train_semseg", "reused": False, "used": {"cpu_seconds": 1800.0, "gpu_seconds": 0.0, "stored_bytes": 0}, "result": {"cluster": "fish"}},
+]  # fmt: skip
+MADE: list[dict[str, Any]] = [{"used": {"cpu_seconds": 7200.0, "gpu_seconds": 3600.0, "stored_bytes": 10}}, {}]
+PRICES = Prices(cpu_hour=0.5, gpu_hour=2.0, gb_month=0.25, currency="CHF")
+
+
+def page(verdict: dict[str, Any], promoted: bool = False, prices: Prices | None = None) -> str:
     document = VerdictDocument.model_validate(verdict).model_dump(mode="json")
-    return run_page(document, SCORES, {}, "d" * 20, "http://mlflow", promoted)
+    return run_page(document, SCORES, {}, "d" * 20, "http://mlflow", promoted, costs(STEPS, MADE, prices))
 
 
 def test_a_refusal_says_why_and_what_changed_most() -> None:
@@ -53,3 +65,26 @@ def test_a_first_champion_has_nothing_to_compare_with() -> None:
     text = page(first, promoted=True)
     assert "Version 4 of oi-cascade is the champion now." in text
     assert "What changed most" not in text
+
+
+def test_what_a_run_cost_is_summed_and_what_was_reused_cost_nothing() -> None:
+    text = page(VERDICT, prices=PRICES)
+    rows = [" ".join(re.sub("<[^>]*>", " ", row).split()) for row in text.split("</tr>") if "CPU seconds" in row]
+    assert rows[1:] == [
+        "shards reused 0.0 0.0 0.00 0.0000",
+        "train_classifier 1800.0 3600.0 2000.00 2.7500",
+        "train_semseg [fish] 1800.0 0.0 0.00 0.2500",
+        "This run 3600.0 3600.0 2000.00 3.0000",
+        "This version 7200.0 3600.0 0.00 3.0000",
+    ]
+    assert "Price, CHF" in text
+    assert "Price" not in page(VERDICT)
+
+
+def test_what_is_logged_beside_the_model() -> None:
+    found = costs(STEPS, MADE, PRICES)
+    assert metrics(found.run) == {
+        "cost/cpu_seconds": 3600.0, "cost/gpu_seconds": 3600.0, "cost/stored_bytes": 2e9, "cost/price": 3.0,
+    }  # fmt: skip
+    assert tags(found.version, found.currency)["price"] == "3.00 CHF"
+    assert "price" not in tags(costs(STEPS, MADE, None).version, "")

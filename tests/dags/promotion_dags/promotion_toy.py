@@ -1,4 +1,6 @@
-"""The tasks from the gate to the promotion as `oi_retrain` has them, on jobs that only say what the run's form says."""
+"""An `oi_retrain` with the tasks from the gate to the promotion as the real one has them, on jobs that only say what the
+run's form says.
+"""
 
 import sys
 from datetime import timedelta
@@ -8,7 +10,9 @@ from typing import Any
 from airflow.sdk import DAG, Param, task
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "dags"))
+import notify
 from promotion import promotion
+from run_note import note_at_end
 
 
 def job(name: str, profile: Any, **inputs: Any) -> Any:
@@ -34,22 +38,29 @@ def report(verdict: Any, promoted: Any) -> bool:
 
 
 with DAG(
-    dag_id="toy_promotion",
+    dag_id="oi_retrain",
     schedule=None,
     max_active_runs=8,
-    default_args={"retries": 5, "retry_delay": timedelta(seconds=1)},  # a machine too busy to start a task is no fault
+    default_args={
+        "retries": 5,
+        "retry_delay": timedelta(seconds=1),
+        "on_failure_callback": notify.failed,
+    },  # a machine too busy to start a task is no fault
     params={
         "verdict_id": "",
+        "reason": "",
         "promotion": "automatic",
         "hours": 24.0,
         "plan": Param({"champion": 1}, type="object"),
         "gate": Param({"verdict": "promote", "candidate": 2, "champion": 1, "reasons": []}, type="object"),
         "serve_check": Param({"verdict": "serves"}, type="object"),
-        "promote": Param({"version": 2}, type="object"),
+        "promote": Param({"version": 2, "previous": 1}, type="object"),
         "turn_down": Param({"candidate": 2}, type="object"),
     },
 ):
     chosen = profile()
     verdict = job("gate", chosen)
-    promoted = promotion(job, chosen, job("plan", chosen), verdict)
-    report(verdict, promoted)
+    planned = job("plan", chosen)
+    ends = promotion(job, chosen, planned, verdict)
+    report(verdict, ends["promote"])
+    note_at_end(plan=planned, gate=verdict, **ends)

@@ -1,0 +1,9 @@
+"""Where the results of a DAG's tasks stand in the work bucket: a folder a run, from which the next tasks read them."""
+
+RUNS = "runs/"
+
+
+def result_key(dag_id: str, run_id: str, task_id: str, map_index: int | None = None) -> str:
+    """The key of one task's result; `map_index` is the number of a mapped one, else None or -1."""
+    index = f"-{map_index}" if map_index is not None and map_index >= 0 else ""
+    return f"{RUNS}{dag_id}/{run_id}/{task_id}{index}.json"
