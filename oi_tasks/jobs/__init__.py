@@ -20,6 +20,7 @@ JOBS = {
     "shards": "Store the photos at training size, in shards.",
     "train_classifier": "Train the classifier.",
     "train_semseg": "Train the segmentation model of one cluster.",
+    "train_detector": "Train a single-stage detector to compare the cascade with.",
     "evaluate": "Score the candidate, and the champion again, on the same test photos.",
     "gate": "Decide whether the candidate may be promoted.",
     "serve_check": "Load the candidate as whoever serves it would, and compare its answers.",
