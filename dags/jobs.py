@@ -60,6 +60,12 @@ def profile(params: dict[str, Any]) -> dict[str, Any]:
     return load_profile(params["profile"]).model_dump(mode="json")
 
 
+@task
+def cluster_fields(planned: dict[str, Any]) -> list[dict[str, str]]:
+    """One set of fields for each cluster to train."""
+    return [{"cluster": name} for name in planned["result"]["clusters"]]
+
+
 def force_param() -> Param:
     """The choice to compute everything anew."""
     return Param(

@@ -14,20 +14,12 @@ Runs every night at 02:00 UTC, and as soon as `oi_ingest` publishes a dataset:
 With nothing new, every step is reused and the run ends at once.
 """
 
-from typing import Any
+from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable
 
-from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, task
-
-from jobs import DATASET, DEFAULTS, dataset, force_param, job, mapped_job
+from jobs import DATASET, DEFAULTS, cluster_fields, dataset, force_param, job, mapped_job
 from promotion import promotion
 
 ANY = "none_failed_min_one_success"  # no cluster to train, or nothing promoted, is no failure
-
-
-@task
-def cluster_fields(planned: dict[str, Any]) -> list[dict[str, str]]:
-    """One set of fields for each cluster to train."""
-    return [{"cluster": name} for name in planned["result"]["clusters"]]
 
 
 with DAG(

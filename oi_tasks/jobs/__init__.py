@@ -29,6 +29,7 @@ JOBS = {
     "roll_back": "Bring an earlier champion back.",
     "alias_watch": "Look whether somebody moved the champion by hand, and whether the ledger is whole.",
     "compare_variants": "Write the page of what worked: variants of the classifier against the base.",
+    "compare_detector": "Compare the cascade with the single-stage detector on the same test photos.",
     "housekeeping": "List what is past its time and referred to by nothing; remove it when asked to.",
     "report": "Write the page of a run.",
 }

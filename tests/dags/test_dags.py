@@ -9,6 +9,7 @@ import pytest
 DAGS = Path(__file__).parents[2] / "dags"
 FILES = {
     "ablation.py": "oi_ablation",
+    "baseline.py": "oi_baseline",
     "housekeeping.py": "oi_housekeeping",
     "ingest.py": "oi_ingest",
     "retrain.py": "oi_retrain",
@@ -70,6 +71,14 @@ def test_no_training_before_the_data_gate(bag) -> None:
     assert "data_gate" in ingest.get_task("collapse").upstream_task_ids
     retrain = bag.dags["oi_retrain"]
     assert retrain.get_task("report").trigger_rule == "none_failed_min_one_success"
+
+
+def test_the_baseline_is_trained_by_hand_and_decides_nothing(bag) -> None:
+    baseline = bag.dags["oi_baseline"]
+    assert baseline.schedule is None
+    assert {"evaluate", "train_detector"} <= baseline.get_task("compare_detector").upstream_task_ids
+    assert not {"gate", "promote"} & set(baseline.task_ids)
+    assert not {"train_detector", "compare_detector"} & set(bag.dags["oi_retrain"].task_ids)
 
 
 def test_no_promotion_before_the_gate_the_serve_check_and_the_answer(bag) -> None:
@@ -139,7 +148,7 @@ def test_parsing_imports_nothing_heavy() -> None:
         f"sys.path.insert(0, {str(DAGS)!r})\n"
         "import airflow.sdk\n"
         "before = set(sys.modules)\n"
-        "import ablation, housekeeping, ingest, retrain, rollback, watch\n"
+        "import ablation, baseline, housekeeping, ingest, retrain, rollback, watch\n"
         f"print([name for name in {HEAVY!r} if name in set(sys.modules) - before])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
