@@ -69,6 +69,17 @@ def _in_words(name: str, source: str | None = None) -> dict[str, Any]:
         raise AirflowFailException(str(error)) from None
 
 
+@task
+def cluster_fields(planned: dict[str, Any], params: dict[str, Any]) -> list[dict[str, str]]:
+    """One set of fields for each cluster to train."""
+    there = planned["result"]["clusters"]
+    if unknown := sorted(set(params.get("clusters", ())) - set(there)):
+        raise AirflowFailException(
+            f"there is no cluster {', '.join(unknown)} to train; there are {', '.join(there) or 'none'}"
+        )
+    return [{"cluster": name} for name in there]
+
+
 class JobTask:
     """What both kinds of task share: the command that runs the job, and where its result stands."""
 

@@ -53,6 +53,8 @@ LINKS: dict[str, tuple[TaskLink, ...]] = {
     "evaluate": (TaskLink("MLflow run", MLFLOW), TaskLink("Errors", "errors")),
     "gate": (RUN_REPORT,),
     "report": (RUN_REPORT,),
+    "train_detector": (TaskLink("MLflow run", MLFLOW),),
+    "compare_detector": (TaskLink("Comparison", "report"), TaskLink("MLflow run", MLFLOW)),
     "compare_variants": (TaskLink("Variants", "report"),),
 }
 

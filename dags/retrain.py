@@ -14,30 +14,16 @@ Runs every night at 02:00 UTC, and as soon as `oi_ingest` publishes a dataset:
 With nothing new, every step is reused and the run ends at once.
 """
 
-from typing import Any
-
-from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, TaskGroup, task
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, TaskGroup
 from oi_tasks.settings import settings
 
 from forms import clusters_param, dataset_param, force_param, reason_param
-from jobs import DATASET, DEFAULTS, dataset, job, mapped_job
+from jobs import DATASET, DEFAULTS, cluster_fields, dataset, job, mapped_job
 from notify import must_end_within
 from promotion import promotion
 from run_note import note_at_end
 
 ANY = "none_failed_min_one_success"  # no cluster to train, or nothing promoted, is no failure
-
-
-@task
-def cluster_fields(planned: dict[str, Any], params: dict[str, Any]) -> list[dict[str, str]]:
-    """One set of fields for each cluster to train."""
-    there = planned["result"]["clusters"]
-    if unknown := sorted(set(params["clusters"]) - set(there)):
-        raise AirflowFailException(
-            f"there is no cluster {', '.join(unknown)} to train; there are {', '.join(there) or 'none'}"
-        )
-    return [{"cluster": name} for name in planned["result"]["clusters"]]
 
 
 with DAG(

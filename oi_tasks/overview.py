@@ -27,6 +27,7 @@ WITH_PAGES = {
     "evaluate": "errors",
     "report": "retrain",
     "compare_variants": "variants",
+    "compare_detector": "baseline",
 }
 Found = TypeVar("Found")
 

@@ -1,4 +1,4 @@
-"""`oi predict`: boxes in photos, by the cascade that is in use."""
+"""`oi predict`: boxes in photos, by the cascade that is in use, or by another model."""
 
 import csv
 import json
@@ -16,7 +16,7 @@ from oi_tasks.settings import settings
 
 if TYPE_CHECKING:
     from oi_tasks.io.photo_list import PhotoAt
-    from oi_tasks.models.cascade import Cascade, PhotoPrediction
+    from oi_tasks.models.predictor import PhotoPrediction, Predictor
 
 app = typer.Typer()
 CHAMPION = "models:/oi-cascade@champion"
@@ -63,17 +63,17 @@ def predict(
 
     listed = list_photos(photos, lambda: Store(settings()))
     with tempfile.TemporaryDirectory(prefix="oi-predict-") as scratch:
-        cascade, name = open_model(model, settings(), Path(scratch))
-    if not cascade.clusters:
+        opened, name = open_model(model, settings(), Path(scratch))
+    if not opened.finds_boxes:
         fix = "take one that has clusters, such as models:/oi-cascade@champion"
-        raise BadInput("the model is no cascade: it has no cluster that finds boxes", name, fix)
+        raise BadInput("the model finds no boxes: it has no cluster that does", name, fix)
     rows, summary = [], Summary()
-    pictures = _Pictures(draw, cascade) if draw else None
-    for one in _predict(cascade, listed):
+    pictures = _Pictures(draw, opened) if draw else None
+    for one in _predict(opened, listed):
         _count(summary, one)
         if one.found is None:
             continue
-        found = _rows(one.photo.id, one.found, cascade)
+        found = _rows(one.photo.id, one.found, opened)
         rows += found
         if pictures:
             pictures.add(one)
@@ -84,22 +84,22 @@ def predict(
         _write(out, rows)
     if not as_json:
         _show(rows)
-    _say(summary, cascade)
+    _say(summary, opened)
     if len(summary.left_out) == len(listed):
         raise BadInput(f"none of the {len(listed)} photos can be read", fix="each one's reason stands above")
 
 
-def _predict(cascade: "Cascade", photos: "list[PhotoAt]") -> "Iterator[Predicted]":
+def _predict(model: "Predictor", photos: "list[PhotoAt]") -> "Iterator[Predicted]":
     """Read, decode and predict, batch by batch, in order."""
     from oi_tasks.io.ahead import map_ahead
     from oi_tasks.io.progress import ProgressLine
-    from oi_tasks.models.cascade import BATCH
+    from oi_tasks.models.predictor import BATCH
 
     def read(photo: "PhotoAt") -> tuple[bytes, Any, str]:
         data = None
         try:
             data = photo.read()
-            return data, cascade.squashed(data), ""
+            return data, model.squashed(data), ""
         except Exception as error:  # whatever is wrong with one photo, the others go on
             return b"", None, _reason(data, error)
 
@@ -112,7 +112,7 @@ def _predict(cascade: "Cascade", photos: "list[PhotoAt]") -> "Iterator[Predicted
             waiting.append(Predicted(photo, data, reason=reason))
             images += [] if image is None else [image]
             if len(waiting) == BATCH or place == len(photos):
-                answers = iter(cascade.predict_images(images))
+                answers = iter(model.predict_images(images))
                 for one in waiting:
                     yield one if one.reason else Predicted(one.photo, one.data, next(answers))
                 line.update(len(waiting))
@@ -127,9 +127,9 @@ def _reason(data: bytes | None, error: Exception) -> str:
     return str(found).replace("_", " ") if found else " ".join(f"{type(error).__name__}: {error}".split())
 
 
-def _rows(image_id: str, found: "PhotoPrediction", cascade: "Cascade") -> list[dict[str, Any]]:
+def _rows(image_id: str, found: "PhotoPrediction", model: "Predictor") -> list[dict[str, Any]]:
     """The boxes of a photo in Open Images' own columns, with the class's name and the cluster that found it."""
-    names = dict(zip(cascade.classes, cascade.meta.names, strict=True))
+    names = dict(zip(model.classes, model.meta.names, strict=True))
     rows = []
     for box in found.boxes:
         left, top, right, bottom = (round(edge, DIGITS) for edge in box.box)
@@ -142,8 +142,8 @@ def _rows(image_id: str, found: "PhotoPrediction", cascade: "Cascade") -> list[d
 class _Pictures:
     """Pictures in a folder, named as their photos; a name that is taken gets a number."""
 
-    def __init__(self, folder: Path, cascade: "Cascade") -> None:
-        self.folder, self.cascade, self.taken = folder, cascade, dict[str, int]()
+    def __init__(self, folder: Path, model: "Predictor") -> None:
+        self.folder, self.model, self.taken = folder, model, dict[str, int]()
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -156,7 +156,7 @@ class _Pictures:
         assert one.found is not None
         number = self.taken[one.photo.id] = self.taken.get(one.photo.id, 0) + 1
         name = one.photo.id if number == 1 else f"{one.photo.id}-{number}"
-        draw(one.data, one.found, self.cascade).save(self.folder / f"{name}.jpg", quality=90)
+        draw(one.data, one.found, self.model).save(self.folder / f"{name}.jpg", quality=90)
 
 
 def _count(summary: Summary, one: Predicted) -> None:
@@ -170,11 +170,11 @@ def _count(summary: Summary, one: Predicted) -> None:
     summary.ran += len(one.found.ran)
 
 
-def _say(summary: Summary, cascade: "Cascade") -> None:
+def _say(summary: Summary, model: "Predictor") -> None:
     seen = summary.photos - len(summary.left_out)
     text = f"oi: {summary.boxes} boxes on {summary.with_boxes} of {seen} photos"
-    if cascade.clusters:
-        text += f"; clusters ran {summary.ran} times, where all on every photo are {seen * len(cascade.clusters)}"
+    if model.clusters:
+        text += f"; clusters ran {summary.ran} times, where all on every photo are {seen * len(model.clusters)}"
     typer.echo(text + (f"; {len(summary.left_out)} left out" if summary.left_out else ""), err=True)
 
 

@@ -42,26 +42,35 @@ def _shared(found: Boxes, true: Boxes) -> npt.NDArray[np.float64]:
     return np.asarray(np.clip(width, 0, None) * np.clip(height, 0, None))
 
 
+def assign(found: Boxes, true: Boxes) -> npt.NDArray[np.int64]:
+    """(F,) the true box that each found box, by falling score, takes: the free one of largest IoU, if that reaches HIT;
+    -1 for one that takes none.
+    """
+    taken = np.full(len(found), -1, dtype=np.int64)
+    if not len(found) or not len(true):
+        return taken
+    overlap, free = iou(found, true), np.ones(len(true), dtype=bool)
+    for place in range(len(found)):
+        candidates = np.where(free, overlap[place], -1.0)
+        best = int(candidates.argmax())
+        if candidates[best] >= HIT:
+            free[best] = False
+            taken[place] = best
+    return taken
+
+
 def match(found: Boxes, true: Boxes, group: Sequence[bool]) -> list[bool | None]:
     """For each found box, by falling score: a hit (True), false (False), or not judged (None).
 
-    A box takes the free true box of largest IoU, if that reaches HIT. One that is none, but lies at least half in a box
-    of several objects (`group`), is not judged.
+    A box is a hit if it takes a true one (`assign`). One that is none, but lies at least half in a box of several
+    objects (`group`), is not judged.
     """
     several = np.asarray(group, dtype=bool)
-    single, crowds = true[~several], true[several]
-    overlap = iou(found, single) if len(single) and len(found) else np.zeros((len(found), len(single)))
-    free = np.ones(len(single), dtype=bool)
-    outcome: list[bool | None] = []
-    for place, box in enumerate(found):
-        candidates = np.where(free, overlap[place], -1.0)
-        best = int(candidates.argmax()) if len(single) else -1
-        if best >= 0 and candidates[best] >= HIT:
-            free[best] = False
-            outcome.append(True)
-        else:
-            outcome.append(None if _in_crowd(box, crowds) else False)
-    return outcome
+    taken, crowds = assign(found, true[~several]), true[several]
+    return [
+        True if place >= 0 else None if _in_crowd(box, crowds) else False
+        for box, place in zip(found, taken, strict=True)
+    ]
 
 
 def _in_crowd(box: Boxes, crowds: Boxes) -> bool:

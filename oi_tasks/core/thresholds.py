@@ -1,5 +1,8 @@
 """Thresholds of probabilities, one a class, chosen on the tune photos; and the scores that they reach there."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,16 +10,18 @@ FEW = 20  # positives; a class with fewer takes the threshold of all classes tog
 BINS = 200  # steps of the thresholds of masks
 
 
-def best_f1_threshold(probabilities: NDArray[np.float32], present: NDArray[np.bool_]) -> float:
+def best_f1_threshold(
+    probabilities: NDArray[np.floating[Any]], present: NDArray[np.bool_], there: int | None = None
+) -> float:
     """The threshold with the largest F1 over N examples; halfway between the two probabilities that it parts.
 
-    0.5 when nothing is present.
+    `there` counts what is to be found, where that is more than the examples that are present. 0.5 when none is.
     """
     if not present.any():
         return 0.5
     order = np.argsort(-probabilities, kind="stable")
     ordered, hits = probabilities[order].astype(np.float64), np.cumsum(present[order])
-    f1 = 2 * hits / (np.arange(1, len(ordered) + 1) + present.sum())
+    f1 = 2 * hits / (np.arange(1, len(ordered) + 1) + (present.sum() if there is None else there))
     f1[:-1][ordered[:-1] == ordered[1:]] = -1  # no threshold parts equal probabilities
     best = int(np.argmax(f1))
     below = ordered[best + 1] if best + 1 < len(ordered) else 0.0
@@ -34,6 +39,20 @@ def f1_thresholds(
         if (present[rows, index]).sum() >= FEW:
             thresholds[index] = best_f1_threshold(probabilities[rows, index], present[rows, index])
     return thresholds
+
+
+def box_thresholds(judged: Sequence[Sequence[tuple[float, bool]]], boxes: Sequence[int]) -> list[float]:
+    """The score of each class from which on its boxes have the largest F1; of a class with few boxes that of all.
+
+    `judged` are score and hit of the boxes found of each class, `boxes` how many true ones it has.
+    """
+
+    def best(found: Sequence[tuple[float, bool]], there: int) -> float:
+        scores = np.array([score for score, _ in found], dtype=np.float64)
+        return best_f1_threshold(scores, np.array([hit for _, hit in found], dtype=bool), there)
+
+    together = best([one for found in judged for one in found], sum(boxes))
+    return [best(found, there) if there >= FEW else together for found, there in zip(judged, boxes, strict=True)]
 
 
 def f1_by_class(

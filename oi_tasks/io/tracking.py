@@ -30,7 +30,10 @@ QUIET = {
 }
 METRICS_AT_ONCE = 1000  # MLflow takes no more in a request
 # What inference imports, in the versions that trained.
-REQUIREMENTS = ("mlflow-skinny", "numpy", "pandas", "pillow", "pydantic", "safetensors", "scipy", "timm", "torch")
+REQUIREMENTS = (
+    *("mlflow-skinny", "numpy", "pandas", "pillow", "pydantic"),
+    *("safetensors", "scipy", "timm", "torch", "torchvision"),
+)
 
 
 class Tracking:

@@ -21,6 +21,7 @@ JOBS = {
     "shards": "Store the photos at training size, in shards.",
     "train_classifier": "Train the classifier.",
     "train_semseg": "Train the segmentation model of one cluster.",
+    "train_detector": "Train a single-stage detector to compare the cascade with.",
     "evaluate": "Score the candidate, and the champion again, on the same test photos.",
     "gate": "Decide whether the candidate may be promoted.",
     "serve_check": "Load the candidate as whoever serves it would, and compare its answers.",
@@ -29,6 +30,7 @@ JOBS = {
     "roll_back": "Bring an earlier champion back.",
     "alias_watch": "Look whether somebody moved the champion by hand, and whether the ledger is whole.",
     "compare_variants": "Write the page of what worked: variants of the classifier against the base.",
+    "compare_detector": "Compare the cascade with the single-stage detector on the same test photos.",
     "housekeeping": "List what is past its time and referred to by nothing; remove it when asked to.",
     "report": "Write the page of a run.",
 }

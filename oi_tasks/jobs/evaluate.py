@@ -44,7 +44,7 @@ class Evaluate(Job):
         mlflow_run: str
         errors: str = ""
 
-    version: ClassVar[str] = "3"
+    version: ClassVar[str] = "4"
 
     @classmethod
     def from_profile(cls, profile: Profile, **inputs: Any) -> Self:

@@ -128,9 +128,10 @@ def _versions_of(io: JobIO, output: Published) -> set[tuple[str, int]]:
     """The model version that an output registered."""
     if output.job == "evaluate":
         return {(CASCADE, io.input(output.job, output.id).result["candidate"])}
-    if output.job in ("train_classifier", "train_semseg"):
+    if output.job.startswith("train_"):
         result = io.input(output.job, output.id).result
-        name = f"oi-semseg-{result['cluster']}" if "cluster" in result else "oi-classifier"
+        words = ["oi", output.job.removeprefix("train_"), result.get("cluster")]
+        name = "-".join(word for word in words if word)
         return {(name, result["model_version"])}
     return set()
 

@@ -1,7 +1,6 @@
 """Load the candidate as whoever serves it would, and compare what it says with what was evaluated."""
 
 import json
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -11,7 +10,6 @@ from oi_tasks.errors import Refused
 from oi_tasks.io.outputs import Output
 from oi_tasks.io.serving import Answer, ask
 from oi_tasks.jobs.base import Job, JobIO, JobResult, OutputId
-from oi_tasks.jobs.evaluate import MODEL_FILES
 from oi_tasks.jobs.plan import CASCADE
 from oi_tasks.profile import Budgets, Profile
 
@@ -51,6 +49,7 @@ class ServeCheck(Job):
     def run(self, io: JobIO) -> Result:
         """Check. It refuses by its result, as the gate does: the DAG goes on to the report."""
         from oi_tasks.io.shards import ShardReader
+        from oi_tasks.models.evaluated import evaluated_cascade
 
         document = io.input("gate", self.verdict).read_json("verdict.json")
         evaluation = io.input("evaluate", document["evaluation"])
@@ -64,7 +63,7 @@ class ServeCheck(Job):
             told: dict[str, Any] = {}
         else:
             reasons = [*self._surroundings(answer), *self._times(answer)]
-            differing = _differing(answer, _evaluated(io, evaluation), photos)
+            differing = _differing(answer, evaluated_cascade(io.outputs, evaluation, io.scratch), photos)
             if differing:
                 what = f"{differing} of {len(photos)} photos are answered otherwise than in the evaluation"
                 reasons.append(("answers_differ", what))
@@ -90,25 +89,6 @@ class ServeCheck(Job):
             text = f"it loads in {answer.load_seconds:.1f} s, more than {self.budgets.load_seconds:g}"
             reasons.append(("slow_to_load", text))
         return reasons
-
-
-def _evaluated(io: JobIO, evaluation: Output) -> "Cascade":
-    """The cascade that was evaluated, put together anew from its trained parts."""
-    from oi_tasks.models.cascade import PINNED, Cascade, Pinned
-    from oi_tasks.models.saved import load_model
-
-    def load(output: Output) -> Any:
-        folder = io.scratch / "evaluated" / output.id
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in MODEL_FILES:
-            (folder / Path(name).name).write_bytes(output.read_bytes(name))
-        return load_model(folder)
-
-    fields = evaluation.manifest.fields
-    clusters = [io.input("train_semseg", part) for part in fields["semseg"]]
-    semseg = {str(output.result["cluster"]): load(output) for output in clusters}
-    pinned = Pinned.model_validate(evaluation.read_json(PINNED))
-    return Cascade(load(io.input("train_classifier", fields["classifier"])), semseg, pinned)
 
 
 def _differing(answer: Answer, evaluated: "Cascade", photos: list[bytes]) -> int:

@@ -9,15 +9,13 @@ from oi_tasks.io.outputs import Output
 from oi_tasks.jobs.base import Job, JobIO, JobResult, OutputId
 from oi_tasks.profile import Profile, Weights
 from oi_tasks.profile import Semseg as Recipe
+from oi_tasks.profile.training import encoder_weights
 
 if TYPE_CHECKING:
     from oi_tasks.io.shards import DatasetIndex
     from oi_tasks.models.saved import ModelMeta
-    from oi_tasks.models.semseg import Semseg
     from oi_tasks.training.learner import Scores
     from oi_tasks.training.semseg import SemsegLearner
-
-FROM_CLASSIFIER = "from classifier"
 
 
 class TrainSemseg(Job):
@@ -44,8 +42,7 @@ class TrainSemseg(Job):
     @classmethod
     def from_profile(cls, profile: Profile, **inputs: Any) -> Self:
         """The profile's segmentation; an encoder of its own begins with the weights that the classifier begins with."""
-        own = profile.semseg.encoder != FROM_CLASSIFIER
-        return cls(**{"recipe": profile.semseg, **({"weights": profile.classifier.weights} if own else {}), **inputs})
+        return cls(**{"recipe": profile.semseg, **encoder_weights(profile, profile.semseg.encoder), **inputs})
 
     def registered(self) -> str:
         """The model's name in the registry."""
@@ -80,7 +77,9 @@ class TrainSemseg(Job):
     def _setup(self, io: JobIO) -> "tuple[SemsegLearner, str]":
         """The untrained model with the cluster's photos, and its backbone. Raises BadInput when no photo has boxes."""
         from oi_tasks.io.shards import ShardReader
+        from oi_tasks.models.semseg import Semseg
         from oi_tasks.training.device import prepare
+        from oi_tasks.training.encoders import EncoderSource
         from oi_tasks.training.semseg import ClusterPhotos, SemsegLearner
 
         device = prepare(self.recipe.seed)
@@ -91,33 +90,11 @@ class TrainSemseg(Job):
         train, tune = (ClusterPhotos(reader, classes, self.recipe.negatives) for reader in readers)
         if train.with_boxes == 0:
             raise BadInput(f"no photo of the train split has a box of the cluster {self.cluster}")
-        model, backbone = self._model(io, len(classes))
         recipe = self.recipe
+        encoder = EncoderSource.of(io, recipe.encoder, self.weights, self.classifier, "semseg")
+        model, backbone = encoder.fill(Semseg(encoder.backbone, len(classes))), encoder.backbone
         learner = SemsegLearner(model, train, tune, recipe.batch, device, classes, recipe.stride, recipe.loss)
         return learner, backbone
-
-    def _model(self, io: JobIO, classes: int) -> "tuple[Semseg, str]":
-        """An untrained decoder on the encoder that the recipe names; and the name of its backbone."""
-        from oi_tasks.models.saved import META, TENSORS, load_model
-        from oi_tasks.models.semseg import Semseg
-        from oi_tasks.models.weights import load_backbone, load_pretrained
-
-        if self.recipe.encoder != FROM_CLASSIFIER:
-            model = Semseg(self.recipe.encoder, classes)
-            load_pretrained(model.encoder, self.recipe.encoder, self.weights, io.store, io.scratch)
-            return model, self.recipe.encoder
-        if self.classifier is None:
-            fix = "give the id of a classifier, or set semseg.encoder to a timm model name"
-            raise BadInput("the encoder comes from the classifier, and none is given", fix=fix)
-        trained = io.input("train_classifier", self.classifier)
-        folder = io.scratch / "classifier"
-        folder.mkdir()
-        for name in (TENSORS, META):
-            (folder / name).symlink_to(trained.local(name))
-        classifier, meta = load_model(folder)
-        model = Semseg(meta.backbone, classes)
-        load_backbone(model.encoder, classifier.encoder.backbone.state_dict(), f"train_classifier/{self.classifier}")
-        return model, meta.backbone
 
     def _describe(self, index: "DatasetIndex", backbone: str, scores: "Scores") -> "ModelMeta":
         from oi_tasks.models.saved import ModelMeta

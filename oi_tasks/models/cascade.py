@@ -1,24 +1,18 @@
 """The cascade: the classifier says what is in a photo, the clusters it names say where. The one way of inference."""
 
-import io
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from oi_tasks.core.aspect import aspect_bin
 from oi_tasks.models.box_rules import BoxRules, FoundBox, boxes_of_class, without_duplicates
+from oi_tasks.models.predictor import PhotoPrediction, Predictor, as_photos, by_shape
 from oi_tasks.models.saved import ModelMeta, load_model
 
-BATCH = 32
 PINNED = "cascade.json"
 
 
@@ -33,17 +27,7 @@ class Pinned(BaseModel):
     duplicates: float = 1.0  # IoU above which of two clusters' boxes the better one stays
 
 
-@dataclass(frozen=True)
-class PhotoPrediction:
-    """What the cascade says of a photo: each class's probability, the boxes, the clusters that ran, their masks."""
-
-    probabilities: NDArray[np.float32]
-    boxes: tuple[FoundBox, ...]
-    ran: tuple[str, ...]
-    masks: dict[str, NDArray[np.float32]]
-
-
-class Cascade:
+class Cascade(Predictor):
     """A classifier and the segmentation models of its clusters."""
 
     def __init__(
@@ -55,14 +39,14 @@ class Cascade:
         self.places = {slug: [place[label] for label in meta.classes] for slug, (_, meta) in semseg.items()}
 
     @property
-    def classes(self) -> tuple[str, ...]:
-        """MIDs of the classifier's outputs."""
-        return self.meta.classes
-
-    @property
     def clusters(self) -> tuple[str, ...]:
         """Slugs of the clusters."""
         return tuple(sorted(self.semseg))
+
+    @property
+    def finds_boxes(self) -> bool:
+        """A classifier without clusters finds none."""
+        return bool(self.semseg)
 
     @classmethod
     def load(cls, folder: Path) -> "Cascade":
@@ -70,22 +54,6 @@ class Cascade:
         parts = sorted((folder / "semseg").glob("*/")) if (folder / "semseg").is_dir() else []
         pinned = Pinned.model_validate_json((folder / PINNED).read_text())
         return cls(load_model(folder / "classifier"), {part.name: load_model(part) for part in parts}, pinned)
-
-    def canvas_of(self, width: int, height: int) -> tuple[int, int]:
-        """The canvas, (width, height), of a photo of that size in pixels."""
-        return self.meta.canvases[aspect_bin(width, height, tuple(self.meta.canvases))]
-
-    def predict(self, photos: Sequence[bytes]) -> list[PhotoPrediction]:
-        """What is in each photo (an encoded image) and where. Raises OSError for bytes that are no image."""
-        found: list[PhotoPrediction] = self.predict_images([self.squashed(data) for data in photos])
-        return found
-
-    def squashed(self, data: bytes) -> NDArray[np.uint8]:
-        """An encoded photo on its canvas, as `predict_images` takes it. Raises OSError for bytes that are no image."""
-        photo = Image.open(io.BytesIO(data))
-        canvas = self.canvas_of(*photo.size)
-        photo.draft("RGB", canvas)
-        return np.asarray(photo.convert("RGB").resize(canvas, Image.Resampling.BICUBIC))
 
     @torch.inference_mode()
     def predict_images(
@@ -96,8 +64,8 @@ class Cascade:
         `route` names the clusters to run for a photo by its place, beside those that the classifier names.
         """
         found: dict[int, PhotoPrediction] = {}
-        for places in _by_shape(images):
-            photos = _tensor([images[place] for place in places])
+        for places in by_shape(images):
+            photos = as_photos([images[place] for place in places])
             logits = self.classifier(photos)
             softmax = self.meta.activation == "softmax"
             said = (logits.softmax(1) if softmax else logits.sigmoid()).numpy()
@@ -145,18 +113,3 @@ class Cascade:
                         mask[channel], meta.thresholds[channel], float(said[place]), own, meta.classes[channel], slug
                     )
         return without_duplicates(boxes, duplicates)
-
-
-def _by_shape(images: Sequence[NDArray[np.uint8]]) -> Iterator[list[int]]:
-    """Places of images of one shape, a batch at a time."""
-    shapes: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    for place, image in enumerate(images):
-        shapes[image.shape].append(place)
-    for places in shapes.values():
-        for start in range(0, len(places), BATCH):
-            yield places[start : start + BATCH]
-
-
-def _tensor(images: Sequence[NDArray[np.uint8]]) -> Tensor:
-    stacked = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
-    return cast(Tensor, stacked.to(memory_format=torch.channels_last).float().div_(255))

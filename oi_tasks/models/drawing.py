@@ -1,4 +1,4 @@
-"""A photo with what the cascade says of it: masks as colour, boxes with their scores, and the way it was routed."""
+"""A photo with what a model says of it: masks as colour, boxes with their scores, and the way it was routed."""
 
 import io
 
@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from oi_tasks.models.cascade import Cascade, PhotoPrediction
+from oi_tasks.models.cascade import Cascade
+from oi_tasks.models.predictor import PhotoPrediction, Predictor
 
 # Okabe and Ito's colours, which the colour-blind can tell apart; a class keeps its colour.
 COLOURS = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114, 178), (213, 94, 0), (204, 121, 167))
@@ -16,30 +17,32 @@ MARGIN = 4
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
-def draw(data: bytes, found: PhotoPrediction, cascade: Cascade) -> Image.Image:
-    """The picture of an encoded photo. Below it stand the classes that are there, and which clusters ran."""
+def draw(data: bytes, found: PhotoPrediction, model: Predictor) -> Image.Image:
+    """The picture of an encoded photo. Below it stand the classes there, and of a cascade which clusters ran."""
     photo = Image.open(io.BytesIO(data)).convert("RGB")
     scale = min(max(max(photo.size), SMALLEST), LARGEST) / max(photo.size)
     photo = photo.resize((max(1, round(photo.width * scale)), max(1, round(photo.height * scale))))
-    photo = _with_masks(photo, found, cascade)
+    photo = _with_masks(photo, found, model)
     font = ImageFont.load_default(max(11, max(photo.size) // 50))
-    _draw_boxes(photo, found, cascade, font)
-    return _with_caption(photo, _caption(found, cascade), font)
+    _draw_boxes(photo, found, model, font)
+    return _with_caption(photo, _caption(found, model), font)
 
 
-def _colour(cascade: Cascade, label: str) -> tuple[int, int, int]:
-    return COLOURS[cascade.classes.index(label) % len(COLOURS)]
+def _colour(model: Predictor, label: str) -> tuple[int, int, int]:
+    return COLOURS[model.classes.index(label) % len(COLOURS)]
 
 
-def _with_masks(photo: Image.Image, found: PhotoPrediction, cascade: Cascade) -> Image.Image:
+def _with_masks(photo: Image.Image, found: PhotoPrediction, model: Predictor) -> Image.Image:
     """The photo with each mask, where it reaches its threshold, as a veil of its class's colour."""
+    if not isinstance(model, Cascade):
+        return photo
     pixels = np.asarray(photo).astype(np.float32)
     for slug, masks in sorted(found.masks.items()):
-        meta = cascade.semseg[slug][1]
-        for channel, place in enumerate(cascade.places[slug]):
-            if found.probabilities[place] >= cascade.meta.thresholds[place]:
+        meta = model.semseg[slug][1]
+        for channel, place in enumerate(model.places[slug]):
+            if found.probabilities[place] >= model.meta.thresholds[place]:
                 there = _enlarged(masks[channel] >= meta.thresholds[channel], photo.size)
-                colour = np.array(_colour(cascade, meta.classes[channel]), dtype=np.float32)
+                colour = np.array(_colour(model, meta.classes[channel]), dtype=np.float32)
                 pixels[there] = (1 - VEIL) * pixels[there] + VEIL * colour
     return Image.fromarray(pixels.round().astype(np.uint8))
 
@@ -48,16 +51,16 @@ def _enlarged(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool
     return np.asarray(Image.fromarray(mask).resize(size, Image.Resampling.NEAREST))
 
 
-def _draw_boxes(photo: Image.Image, found: PhotoPrediction, cascade: Cascade, font: Font) -> None:
+def _draw_boxes(photo: Image.Image, found: PhotoPrediction, model: Predictor, font: Font) -> None:
     """Boxes with name and score; the best are drawn last, over the others."""
     drawing = ImageDraw.Draw(photo)
-    names = dict(zip(cascade.classes, cascade.meta.names, strict=True))
+    names = dict(zip(model.classes, model.meta.names, strict=True))
     thick = max(2, max(photo.size) // 250)
     for box in reversed(found.boxes):
         left, top, right, bottom = (
             round(edge * side) for edge, side in zip(box.box, (*photo.size, *photo.size), strict=True)
         )
-        colour = _colour(cascade, box.label)
+        colour = _colour(model, box.label)
         drawing.rectangle((left, top, max(left, right - 1), max(top, bottom - 1)), outline=colour, width=thick)
         text = f"{names[box.label]} {box.score:.2f}"
         place = drawing.textbbox((left + MARGIN, top + MARGIN), text, font=font)
@@ -65,15 +68,17 @@ def _draw_boxes(photo: Image.Image, found: PhotoPrediction, cascade: Cascade, fo
         drawing.text((left + MARGIN, top + MARGIN), text, fill="black", font=font)
 
 
-def _caption(found: PhotoPrediction, cascade: Cascade) -> list[str]:
+def _caption(found: PhotoPrediction, model: Predictor) -> list[str]:
     """What the classifier named, and which clusters ran and which did not."""
     named = [
         (float(said), name)
-        for said, name, threshold in zip(found.probabilities, cascade.meta.names, cascade.meta.thresholds, strict=True)
+        for said, name, threshold in zip(found.probabilities, model.meta.names, model.meta.thresholds, strict=True)
         if said >= threshold
     ]
     classes = ", ".join(f"{name} {said:.2f}" for said, name in sorted(named, reverse=True)) or "no class"
-    idle = [slug for slug in cascade.clusters if slug not in found.ran]
+    if not isinstance(model, Cascade):
+        return [f"detector: {classes}"]
+    idle = [slug for slug in model.clusters if slug not in found.ran]
     routed = f"clusters run: {', '.join(found.ran) or 'none'}" + (f"; not run: {', '.join(idle)}" if idle else "")
     return [f"classifier: {classes}", routed]
 

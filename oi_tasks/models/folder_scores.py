@@ -1,4 +1,4 @@
-"""A classifier on a folder of photos that it has not seen, and what is told of that."""
+"""A model on a folder of photos that it has not seen, and what is told of that."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,14 +11,15 @@ from oi_tasks.core.calibration import calibration
 from oi_tasks.core.label_scores import FORMULAS, LabelScores
 from oi_tasks.io.folder import ReleaseFolder
 from oi_tasks.models.cascade import Cascade
+from oi_tasks.models.predictor import Predictor
 
 BATCH = 64
 
 
-def score_folder(cascade: Cascade, release: ReleaseFolder, advance: Callable[[int], object]) -> LabelScores:
-    """What the cascade's classifier says of each sample of the folder, in the order of `release.samples`."""
-    meta, samples = cascade.meta, release.samples.with_row_index("row").sort("bin", "row")
-    alone = Cascade((cascade.classifier, meta), {}, cascade.pinned)
+def score_folder(model: Predictor, release: ReleaseFolder, advance: Callable[[int], object]) -> LabelScores:
+    """What a detector, or a cascade's classifier, says of each sample of the folder, in its order."""
+    meta, samples = model.meta, release.samples.with_row_index("row").sort("bin", "row")
+    alone = Cascade((model.classifier, meta), {}, model.pinned) if isinstance(model, Cascade) else model
     probabilities = np.zeros((samples.height, len(meta.classes)))
     for part in samples.select("row", "ImageID").iter_slices(BATCH):
         found = alone.predict([release.photo(image_id) for image_id in part["ImageID"]])

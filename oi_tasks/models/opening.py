@@ -5,16 +5,18 @@ from pathlib import Path
 
 from oi_tasks.errors import BadInput
 from oi_tasks.io.tracking import Tracking
-from oi_tasks.models.cascade import PINNED, Cascade, Pinned
-from oi_tasks.models.saved import META, load_model
+from oi_tasks.models.cascade import PINNED
+from oi_tasks.models.predictor import Predictor
+from oi_tasks.models.reading import load_predictor
+from oi_tasks.models.saved import META
 from oi_tasks.settings import Settings
 
 REGISTERED = re.compile(r"^models:/(?P<name>[\w.-]+)(?:@(?P<alias>[\w.-]+)|/(?P<version>\d+))$")
 EXAMPLE = "give models:/NAME@ALIAS, models:/NAME/VERSION or the folder of a model"
 
 
-def open_model(address: str, settings: Settings, scratch: Path) -> tuple[Cascade, str]:
-    """The model at an address, as a cascade (a classifier alone is one without clusters), and what it is called.
+def open_model(address: str, settings: Settings, scratch: Path) -> tuple[Predictor, str]:
+    """The model at an address (a classifier alone is a cascade without clusters), and what it is called.
 
     Raises BadInput when the address is none, or nothing fit to classify stands there, and Unreachable without MLflow.
     """
@@ -54,12 +56,11 @@ def _files_of(folder: Path) -> Path:
     return folder / str(artifacts["model"]["path"])
 
 
-def _load(folder: Path, name: str) -> Cascade:
-    if (folder / PINNED).is_file():
-        return Cascade.load(folder)
-    if not (folder / META).is_file():
+def _load(folder: Path, name: str) -> Predictor:
+    if not (folder / PINNED).is_file() and not (folder / META).is_file():
         raise BadInput(f"{name} holds no model", where=str(folder), fix=EXAMPLE)
-    model, meta = load_model(folder)
-    if meta.kind != "classifier":
-        raise BadInput(f"{name} is the segmentation model of a cluster", fix="give a classifier or a cascade")
-    return Cascade((model, meta), {}, Pinned(parts={}, dataset=meta.dataset, classes_key=""))
+    found = load_predictor(folder)
+    if found is None:
+        fix = "give a classifier, a cascade or a detector"
+        raise BadInput(f"{name} is the segmentation model of a cluster", fix=fix)
+    return found

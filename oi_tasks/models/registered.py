@@ -13,7 +13,7 @@ from mlflow.types import ColSpec, DataType, Schema
 
 
 class RegisteredModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
-    """The cascade, or one part of it: a photo a row in the column `photo`, encoded (JPEG, PNG)."""
+    """The cascade, its classifier, or a detector: a photo a row in the column `photo`, encoded (JPEG, PNG)."""
 
     @staticmethod
     def signature() -> ModelSignature:
@@ -26,26 +26,19 @@ class RegisteredModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
 
     def load_context(self, context: Any) -> None:
         """Load the network from the artifacts."""
-        from oi_tasks.models.cascade import PINNED, Cascade, Pinned
-        from oi_tasks.models.saved import load_model
+        from oi_tasks.models.reading import load_predictor
 
-        folder = Path(context.artifacts["model"])
-        if (folder / PINNED).is_file():
-            self.cascade: Cascade | None = Cascade.load(folder)
-            return
-        model, meta = load_model(folder)
-        nothing = Pinned(parts={}, dataset=meta.dataset, classes_key="")
-        self.cascade = Cascade((model, meta), {}, nothing) if meta.kind == "classifier" else None
+        self.model = load_predictor(Path(context.artifacts["model"]))
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """For each photo: probabilities by MID of the classes that are there, boxes in Open Images' columns, and the
         clusters that looked for them.
         """
-        if self.cascade is None:
+        if self.model is None:
             raise ValueError("a cluster's model answers through the cascade: load oi-cascade")
         rows = []
-        meta = self.cascade.meta
-        for found in self.cascade.predict(list(model_input["photo"])):
+        meta = self.model.meta
+        for found in self.model.predict(list(model_input["photo"])):
             (named,) = meta.decide(found.probabilities[None])
             there = {
                 label: round(float(value), 6)
@@ -72,7 +65,7 @@ def example(folder: Path) -> pd.DataFrame | None:
     from oi_tasks.drawn.scenes import compose
     from oi_tasks.models.saved import META, ModelMeta
 
-    if (folder / META).is_file() and ModelMeta.model_validate_json((folder / META).read_bytes()).kind != "classifier":
+    if (folder / META).is_file() and ModelMeta.model_validate_json((folder / META).read_bytes()).kind == "semseg":
         return None
     encoded = io.BytesIO()
     compose(0, "0", main_kind(0, 0)).photo().save(encoded, "JPEG")

@@ -1,7 +1,7 @@
 """A trained model as files: `model.safetensors` and `model.json`."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -12,16 +12,21 @@ from safetensors.torch import load_file, save_file
 
 from oi_tasks.errors import BadInput
 from oi_tasks.models.classifier import Classifier
+from oi_tasks.models.detector import Detector
 from oi_tasks.models.semseg import Semseg
 
+if TYPE_CHECKING:
+    from oi_tasks.io.outputs import Output
+
 TENSORS, META = "model.safetensors", "model.json"
+Model = Classifier | Semseg | Detector
 
 
 class ModelMeta(BaseModel):
     """What a model is, and what is needed to use it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    kind: Literal["classifier", "semseg"]
+    kind: Literal["classifier", "semseg", "detector"]
     backbone: str
     head: str = "adaptive"
     classes: tuple[str, ...]  # MIDs, one an output
@@ -31,6 +36,7 @@ class ModelMeta(BaseModel):
     cluster: str = ""  # slug, of a segmentation model
     loss: str
     activation: Literal["sigmoid", "softmax"]  # turns logits into probabilities
+    width: int = 0  # channels of a detector's maps
     stride: int = 1  # photo pixels for each mask cell
     dataset: str  # id of the dataset that it was trained on
     labels: dict[str, str] = {}  # the class map: the class of each label that has one, both by MID
@@ -48,14 +54,14 @@ class ModelMeta(BaseModel):
         return named
 
 
-def save_model(folder: Path, model: Classifier | Semseg, meta: ModelMeta) -> None:
+def save_model(folder: Path, model: Model, meta: ModelMeta) -> None:
     """Write a model below a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, folder / TENSORS)
     (folder / META).write_text(meta.model_dump_json(indent=1))
 
 
-def load_model(folder: Path) -> tuple[Classifier | Semseg, ModelMeta]:
+def load_model(folder: Path) -> tuple[Model, ModelMeta]:
     """A model in evaluation mode, on the CPU, and its facts. Raises BadInput when a file is missing or damaged."""
     try:
         meta = ModelMeta.model_validate_json((folder / META).read_bytes())
@@ -69,9 +75,20 @@ def load_model(folder: Path) -> tuple[Classifier | Semseg, ModelMeta]:
     return model.to(memory_format=torch.channels_last).eval(), meta
 
 
-def make_model(meta: ModelMeta) -> Classifier | Semseg:
+def load_trained(trained: "Output", scratch: Path) -> tuple[Model, ModelMeta]:
+    """The same of a training's output; its files are put below `scratch`."""
+    folder = scratch / "trained" / trained.id
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (TENSORS, META):
+        (folder / name).write_bytes(trained.read_bytes(name))
+    return load_model(folder)
+
+
+def make_model(meta: ModelMeta) -> Model:
     """An untrained model of that kind and size."""
     if meta.kind == "classifier":
         side = max(max(size) for size in meta.canvases.values())
         return Classifier(meta.backbone, len(meta.classes), meta.head, side)
+    if meta.kind == "detector":
+        return Detector(meta.backbone, len(meta.classes), meta.width)
     return Semseg(meta.backbone, len(meta.classes))

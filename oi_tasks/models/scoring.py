@@ -5,28 +5,28 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oi_tasks.core import label_scores, metrics
 from oi_tasks.core.bootstrap import Counts, Formula, Paired, Resamples, paired
-from oi_tasks.core.boxes import match
 from oi_tasks.core.label_scores import LabelScores, plain, share
 from oi_tasks.core.masks import box_masks
 from oi_tasks.core.metrics import Number
 from oi_tasks.core.openimages_map import Judgement
 from oi_tasks.core.slices import Slice, aspect_slices, box_slices, class_slices, score_slices
 from oi_tasks.io.shards import Sample, ShardReader, batches
+from oi_tasks.models.box_counts import FORMULAS as BOX_FORMULAS
+from oi_tasks.models.box_counts import BoxCounts
 from oi_tasks.models.box_rules import FoundBox
-from oi_tasks.models.cascade import Cascade, PhotoPrediction
+from oi_tasks.models.cascade import Cascade
 from oi_tasks.models.detections import Truth, map_with_interval, paired_map
+from oi_tasks.models.predictor import PhotoPrediction
 
 BATCH = 64
 
 FORMULAS: dict[str, Formula] = {
     **label_scores.FORMULAS,
     "mean_iou": metrics.mean_ratio,
-    "box_recall": metrics.ratio,
-    "box_precision": metrics.ratio,
+    **BOX_FORMULAS,
 }
 
 
@@ -80,8 +80,8 @@ class Scoring:
         photos, classes = self.present.shape
         self.probabilities = np.zeros((photos, classes))
         self.masks = {slug: np.zeros((photos, len(cascade.places[slug]), 2)) for slug in cascade.clusters}
-        self.recall, self.precision = np.zeros((photos, classes, 2)), np.zeros((photos, classes, 2))
-        self.judged: list[list[tuple[float, bool]]] = [[] for _ in range(classes)]
+        covered = sorted({place for places in cascade.places.values() for place in places})
+        self.boxes = BoxCounts(reader, covered)
         self.found: list[tuple[FoundBox, ...]] = [()] * photos
 
     def run(self, progress: Callable[[int], object]) -> Scores:
@@ -94,7 +94,7 @@ class Scoring:
                 row = rows[sample.id]
                 self.probabilities[row] = prediction.probabilities
                 self._compare_masks(row, sample, prediction)
-                self._compare_boxes(row, sample, prediction)
+                self.boxes.add(row, sample.boxes, prediction.boxes)
                 self.found[row] = prediction.boxes
             progress(len(samples))
         return self._scores()
@@ -111,7 +111,7 @@ class Scoring:
         table = self.reader.table
         counts = {"classifier": labels.numbers()}
         counts |= {f"semseg/{slug}": {"mean_iou": kept} for slug, kept in self.masks.items()}
-        counts["cascade"] = {"box_recall": self.recall, "box_precision": self.precision}
+        counts["cascade"] = self.boxes.numbers()
         meta, clusters = self.cascade.meta, self.reader.index.clusters
         homes = {label: cluster.name for cluster in clusters for label in cluster.classes}
         slices = [
@@ -126,15 +126,9 @@ class Scoring:
         boxed = {box["class"] for box in sample.boxes}
         return [slug for slug, places in self.cascade.places.items() if boxed & set(places)]
 
-    def _knows_where(self, row: int, sample: Sample) -> NDArray[np.bool_]:
-        """Classes whose place in the photo is known: those with boxes, and those that are not in it."""
-        boxed = np.zeros(self.present.shape[1], dtype=bool)
-        boxed[[box["class"] for box in sample.boxes]] = True
-        return np.asarray(boxed | (self.known[row] & ~self.present[row]))
-
     def _compare_masks(self, row: int, sample: Sample, prediction: PhotoPrediction) -> None:
         """Cells in both and in either, on photos with a box of the cluster, and on those that were sent to it."""
-        where = self._knows_where(row, sample)
+        where = self.boxes.where[row]
         for slug, mask in prediction.masks.items():
             places = self.cascade.places[slug]
             thresholds = np.array(self.cascade.semseg[slug][1].thresholds)
@@ -142,26 +136,6 @@ class Scoring:
             true = box_masks(sample.boxes, places, *mask.shape[1:]).astype(bool)
             both, either = (said & true).sum(axis=(1, 2)), (said | true).sum(axis=(1, 2))
             self.masks[slug][row] = np.where(where[places][:, None], np.stack([both, either], axis=1), 0)
-
-    def _compare_boxes(self, row: int, sample: Sample, prediction: PhotoPrediction) -> None:
-        where = self._knows_where(row, sample)
-        covered = {place for places in self.cascade.places.values() for place in places}
-        for place in covered:
-            if not where[place]:
-                continue
-            label = self.cascade.classes[place]
-            found = [box for box in prediction.boxes if box.label == label]
-            true = [box for box in sample.boxes if box["class"] == place]
-            outcome = match(
-                np.array([box.box for box in found], dtype=float).reshape(-1, 4),
-                np.array([box["box"] for box in true], dtype=float).reshape(-1, 4),
-                [box["group"] == 1 for box in true],
-            )
-            judged = [(box.score, hit) for box, hit in zip(found, outcome, strict=True) if hit is not None]
-            self.judged[place] += judged
-            hits = sum(hit for _, hit in judged)
-            self.recall[row, place] = hits, sum(box["group"] != 1 for box in true)
-            self.precision[row, place] = hits, len(judged)
 
     def _classes(self, labels: LabelScores) -> list[dict[str, Any]]:
         """One row a class: the classifier's, with the IoU of its masks, its boxes and how they were found."""
@@ -172,9 +146,9 @@ class Scoring:
         }
         rows = labels.rows()
         for place, row in enumerate(rows):
-            hits, boxes = self.recall[:, place].sum(0)
-            scores = np.array([score for score, _ in self.judged[place]])
-            right = np.array([hit for _, hit in self.judged[place]], dtype=bool)
+            hits, boxes = self.boxes.recall[:, place].sum(0)
+            scores = np.array([score for score, _ in self.boxes.judged[place]])
+            right = np.array([hit for _, hit in self.boxes.judged[place]], dtype=bool)
             row |= {
                 "iou": share(*iou[place]) if place in iou else None,
                 "dice": _dice(*iou[place]) if place in iou else None,

@@ -15,7 +15,7 @@ from oi_tasks.errors import BadInput
 from oi_tasks.profile import Pod, Pods
 from oi_tasks.settings import Settings
 
-TRAINING = ("train_classifier", "train_semseg")
+TRAINING = ("train_classifier", "train_semseg", "train_detector")
 BASE = "base"  # the container that runs the job; the pod operator looks for this name
 SHIPPED = Path(__file__).resolve().parents[2] / "k8s" / "pods"
 OUTPUT_ID = re.compile(r"[0-9a-f]{20}")

@@ -14,7 +14,7 @@ from oi_tasks.profile.prices import Prices
 from oi_tasks.profile.promotion import Promotion
 from oi_tasks.profile.quality import Quality
 from oi_tasks.profile.release import ReleaseSpec
-from oi_tasks.profile.training import Classifier, Semseg
+from oi_tasks.profile.training import Classifier, Detector, Semseg
 
 
 class Profile(Part):
@@ -29,6 +29,7 @@ class Profile(Part):
     photos: Photos = Field(default_factory=Photos, description="how photos are stored for training")
     classifier: Classifier = Field(default_factory=Classifier, description="the classifier")
     semseg: Semseg = Field(default_factory=Semseg, description="the segmentation models")
+    detector: Detector = Field(default_factory=Detector, description="the baseline to compare with")
     gate: Gate = Field(default_factory=Gate, description="what a model must reach")
     promotion: Promotion = Field("automatic", description="what passes is promoted: at once, or when a person approves")
     approval_hours: PositiveFloat = Field(24.0, description="how long a person is waited for; then it is refused")

@@ -1,10 +1,15 @@
 """The models and their recipes."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from oi_tasks.profile.parts import Part, Share
+
+if TYPE_CHECKING:
+    from oi_tasks.profile.profile import Profile
+
+FROM_CLASSIFIER = "from classifier"
 
 
 class Epochs(Part):
@@ -109,7 +114,7 @@ class Classifier(Part):
 class Semseg(Part):
     """The segmentation models and their recipe."""
 
-    encoder: str = Field("from classifier", description="from classifier, or a timm model name")
+    encoder: str = Field(FROM_CLASSIFIER, description="from classifier, or a timm model name")
     stride: Literal[8] = Field(8, description="photo pixels for each mask cell")
     epochs: PositiveInt = Field(20, description="epochs with the whole network")
     batch: PositiveInt = Field(32, description="photos in a batch")
@@ -123,3 +128,28 @@ class Semseg(Part):
         "bce+dice", description="soft Dice with binary cross entropy, or with the focal loss, which favours hard cells"
     )
     seed: NonNegativeInt = Field(0, description="seed of everything random")
+
+
+class Detector(Part):
+    """The single-stage detector that the cascade is compared with, and its recipe."""
+
+    encoder: str = Field(FROM_CLASSIFIER, description="from classifier, or a timm model name")
+    width: PositiveInt = Field(
+        256,
+        multiple_of=64,
+        description="channels of the maps that boxes are found on, a multiple of 64; fewer are faster",
+    )
+    epochs: PositiveInt = Field(20, description="epochs of training")
+    batch: PositiveInt = Field(16, description="photos in a batch")
+    rate: PositiveFloat = Field(1e-3, description="highest learning rate of all but the encoder")
+    encoder_rate: PositiveFloat = Field(
+        1e-4, description="highest learning rate of the encoder; it stays as it is if frozen"
+    )
+    frozen: bool = Field(False, description="keep the encoder as it is")
+    negatives: Share = Field(0.25, description="photos without any of the classes, as a share of those with boxes")
+    seed: NonNegativeInt = Field(0, description="seed of everything random")
+
+
+def encoder_weights(profile: "Profile", encoder: str) -> dict[str, Any]:
+    """The field `weights` of an encoder of its own: those that the classifier begins with."""
+    return {} if encoder == FROM_CLASSIFIER else {"weights": profile.classifier.weights}

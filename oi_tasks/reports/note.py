@@ -102,6 +102,17 @@ def _ablation(done: Mapping[str, Any]) -> str:
     return f"{NEW}; " * nothing_new(done) + f"{text}: {'; '.join(found) or 'no variant helps or hurts'}"
 
 
+def _baseline(done: Mapping[str, Any]) -> str:
+    compared = done.get("compare_detector")
+    if compared is None:
+        return "nothing was compared"
+    found = {model: numbers.get("map") for model, numbers in compared["result"]["numbers"].items()}
+    told = ", ".join(
+        f"{'none' if value is None else f'{value:.3f}'} of the {model}" for model, value in sorted(found.items())
+    )
+    return f"{NEW}; " * nothing_new(done) + f"mean average precision {told}"
+
+
 def _housekeeping(done: Mapping[str, Any]) -> str:
     found = done["housekeeping"]["result"]
     kinds = {"outputs": "output", "objects": "object", "work_files": "work file", "model_versions": "model version"}
@@ -117,9 +128,10 @@ SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "oi_retrain": _retrain,
     "oi_rollback": _roll_back,
     "oi_ablation": _ablation,
+    "oi_baseline": _baseline,
     "oi_housekeeping": _housekeeping,
 }
-NEED_DATASET = ("oi_retrain", "oi_ablation")
+NEED_DATASET = ("oi_retrain", "oi_ablation", "oi_baseline")
 
 
 def nothing_new(done: Mapping[str, Any]) -> bool:

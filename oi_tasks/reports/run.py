@@ -14,6 +14,10 @@ NAMES = {
     "mean_iou": "mean IoU",
     "box_recall": "box recall",
     "box_precision": "box precision",
+    "box_recall_small": "box recall, small",
+    "box_recall_medium": "box recall, medium",
+    "box_recall_large": "box recall, large",
+    "map": "mAP",
 }
 MEANS = {
     "macro_f1": "mean of the classes' F1, at the thresholds set on the tune photos",
@@ -22,6 +26,10 @@ MEANS = {
     "mean_iou": "intersection over union of masks, from cells summed over all photos, mean over classes",
     "box_recall": "share of the true boxes found with an IoU of at least 0.5",
     "box_precision": "share of the boxes found that are true ones",
+    "box_recall_small": "the same for boxes under 1 % of the photo's area",
+    "box_recall_medium": "the same for boxes from 1 % to 10 % of it",
+    "box_recall_large": "the same for boxes of 10 % or more",
+    "map": "mean average precision of the boxes, as Open Images defines it",
 }
 
 

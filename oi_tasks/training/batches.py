@@ -33,7 +33,9 @@ class Batch:
     """What a frozen encoder makes of the photos."""
     targets: Tensor
     known: Tensor
-    """True where a target is known; broadcasts to `targets`."""
+    """True where a target is known; broadcasts to `targets`, or means what the learner says."""
+    canvas: tuple[int, int]
+    """Width and height of the photos, in pixels."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -56,6 +58,7 @@ class Batch:
             features=None if self.features is None else tuple(level[chosen] for level in self.features),
             targets=self.targets[chosen],
             known=self.known[chosen],
+            canvas=self.canvas,
         )
 
 
@@ -98,6 +101,7 @@ class BatchReader:
                 features=None if kept is None else self._as_features(kept.get(rows)),
                 targets=torch.from_numpy(np.stack(targets)).to(self.device, torch.float32),
                 known=torch.from_numpy(np.stack(known)).to(self.device),
+                canvas=reader.canvas(int(rows[0])),
             )
 
     def _as_input(self, photos: list[Tensor]) -> Tensor:

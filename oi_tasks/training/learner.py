@@ -14,9 +14,8 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from oi_tasks.io.shards import ShardReader, plan_batches
-from oi_tasks.models.classifier import Classifier
 from oi_tasks.models.heads import PoolThenStripConv
-from oi_tasks.models.semseg import Semseg
+from oi_tasks.models.saved import Model
 from oi_tasks.training.batches import Batch, BatchReader
 from oi_tasks.training.device import cores
 from oi_tasks.training.features import Features, KeptFeatures
@@ -42,7 +41,7 @@ class Scores:
 class Network(nn.Module):  # type: ignore[misc]
     """A model as one call: photos, or features in their place, to logits. What is compiled and run by several ranks."""
 
-    def __init__(self, model: Classifier | Semseg, frozen: bool) -> None:
+    def __init__(self, model: Model, frozen: bool) -> None:
         super().__init__()
         self.model, self.frozen = model, frozen
 
@@ -62,7 +61,7 @@ class Learner(ABC):
 
     def __init__(
         self,
-        model: Classifier | Semseg,
+        model: Model,
         train: ShardReader,
         tune: ShardReader,
         batch: int,

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score, precision_recall_fscore_support
 
-from oi_tasks.core.thresholds import FEW, MaskCounts, best_f1_threshold, f1_by_class, f1_thresholds
+from oi_tasks.core.thresholds import FEW, MaskCounts, best_f1_threshold, box_thresholds, f1_by_class, f1_thresholds
 
 
 def drawn(seed: int, photos: int = 50) -> tuple[np.ndarray, np.ndarray]:
@@ -90,3 +90,20 @@ def test_a_class_in_no_photo_has_no_score_and_the_threshold_of_the_others() -> N
     thresholds, iou = counts.best()
     assert np.isnan(iou[1])
     assert thresholds[1] == thresholds[0]
+
+
+def test_thresholds_of_boxes_count_the_true_ones_that_nothing_found() -> None:
+    random = np.random.default_rng(2)
+    often = [(float(score), bool(random.random() < score)) for score in np.round(random.random(200), 2)]
+    rare = [(0.3, True), (0.1, False)]
+    there = [150, FEW - 1]
+
+    def f1(found: list[tuple[float, bool]], threshold: float, boxes: int) -> float:
+        said = [hit for score, hit in found if score >= threshold]
+        return 2 * sum(said) / (len(said) + boxes)
+
+    first, second = box_thresholds([often, rare], there)
+    for found, threshold, boxes in ((often, first, 150), (often + rare, second, sum(there))):
+        best = max(f1(found, tried, boxes) for tried in np.arange(0, 1.01, 0.005))
+        assert f1(found, threshold, boxes) == pytest.approx(best)
+    assert box_thresholds([[], []], [0, 30]) == [0.5, 0.5]

@@ -10,6 +10,7 @@ import pytest
 DAGS = Path(__file__).parents[2] / "dags"
 FILES = {
     "ablation.py": "oi_ablation",
+    "baseline.py": "oi_baseline",
     "housekeeping.py": "oi_housekeeping",
     "ingest.py": "oi_ingest",
     "retrain.py": "oi_retrain",
@@ -71,6 +72,14 @@ def test_no_training_before_the_data_gate(bag) -> None:
     assert "data_gate" in ingest.get_task("collapse").upstream_task_ids
     retrain = bag.dags["oi_retrain"]
     assert retrain.get_task("report").trigger_rule == "none_failed_min_one_success"
+
+
+def test_the_baseline_is_trained_by_hand_and_decides_nothing(bag) -> None:
+    baseline = bag.dags["oi_baseline"]
+    assert baseline.schedule is None
+    assert {"evaluate", "train_detector"} <= baseline.get_task("compare_detector").upstream_task_ids
+    assert not {"gate", "promote"} & set(baseline.task_ids)
+    assert not {"train_detector", "compare_detector"} & set(bag.dags["oi_retrain"].task_ids)
 
 
 def test_no_promotion_before_the_gate_the_serve_check_and_the_answer(bag) -> None:
@@ -140,7 +149,7 @@ def test_parsing_imports_nothing_heavy() -> None:
         f"sys.path.insert(0, {str(DAGS)!r})\n"
         "import airflow.sdk\n"
         "before = set(sys.modules)\n"
-        "import ablation, housekeeping, ingest, retrain, rollback, watch\n"
+        "import ablation, baseline, housekeeping, ingest, retrain, rollback, watch\n"
         f"print([name for name in {HEAVY!r} if name in set(sys.modules) - before])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
@@ -164,6 +173,8 @@ def test_the_tasks_that_people_look_at_have_their_links(bag) -> None:
         "gate": ["Report of the run"],
         "report": ["Report of the run"],
         "compare_variants": ["Variants"],
+        "train_detector": ["MLflow run"],
+        "compare_detector": ["Comparison", "MLflow run"],
     }
 
 
@@ -189,7 +200,7 @@ def test_a_link_names_the_task_whose_page_it_is(bag, monkeypatch) -> None:
 
 GROUPS = {
     "oi_ingest": {
-        "bring_in": {"profile", "fetch", "tables", "photos", "snapshot"},
+        "bring_in": {"profile", "fetch", "tables", "photo_parts", "photo_part", "photos", "snapshot"},
         "judge_data": {"validate", "data_gate"},
         "make_classes": {"collapse", "publish"},
     },

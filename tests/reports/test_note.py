@@ -92,6 +92,16 @@ WAYS: list[tuple[str, dict[str, Any], dict[str, str], str]] = [
         "version 2 of oi-cascade is the champion again instead of version 3",
     ),
     (
+        "oi_baseline",
+        {
+            "evaluate": said(True),
+            "train_detector": said(),
+            "compare_detector": said(numbers={"cascade": {"map": 0.552}, "detector": {"map": 0.606}}),
+        },
+        {},
+        "mean average precision 0.552 of the cascade, 0.606 of the detector",
+    ),
+    (
         "oi_ablation",
         {
             "train_classifier": [said(True), said()],
