@@ -1,7 +1,6 @@
 """`oi validate FOLDER`: the judgement of a release in a folder, without any server; without FOLDER, the step."""
 
 import json
-import math
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -112,22 +111,18 @@ def _judged(release: "ReleaseFolder", parameters: Mapping[str, float], scratch: 
 
 def said(quality: Mapping[str, Any]) -> dict[str, Any]:
     """What `--json` prints: the verdict, and of each finding its code, severity, count and examples."""
+    from oi_tasks.quality.summary import plain
+
     findings = [
-        {name: plain(finding[name]) for name in ("code", "severity", "count", "examples")}
+        {name: finding[name] for name in ("code", "severity", "count")}
+        | {
+            "examples": [
+                {name: value for name, value in row.items() if value is not None} for row in finding["examples"]
+            ]
+        }
         for finding in quality["findings"]
     ]
-    return {"verdict": quality["verdict"], "findings": findings}
-
-
-def plain(value: Any) -> Any:
-    """The value as JSON can say it: what is no finite number, as text."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {name: plain(below) for name, below in value.items() if below is not None}
-    if isinstance(value, (list, tuple)):
-        return [plain(below) for below in value]
-    return value
+    return {"verdict": quality["verdict"], "findings": plain(findings)}
 
 
 def show(quality: Mapping[str, Any]) -> None:

@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
+Alike = Literal["long side", "area"]
 BINS = ("2x1", "1x1", "1x2")
 """The three shapes of the method, width x height."""
 
@@ -24,8 +26,13 @@ def aspect_bin(width: int, height: int, bins: Sequence[str] = BINS) -> str:
     return min(bins, key=lambda name: (abs(aspect - aspect_of_bin(name)), abs(aspect_of_bin(name))))
 
 
-def canvas(name: str, side: int) -> tuple[int, int]:
-    """Width and height in pixels of a bin's canvas, multiples of 32; `side` is the canvas's long side."""
+def canvas(name: str, side: int, alike: Alike = "long side") -> tuple[int, int]:
+    """Width and height in pixels of a bin's canvas, multiples of 32.
+
+    `side` is that of the square one; the others have the same long side, or the same area.
+    """
     aspect = aspect_of_bin(name)
-    long, short = (max(32, round(length / 32) * 32) for length in (side, side * 2 ** -abs(aspect)))
+    longer = abs(aspect) / 2 if alike == "area" else 0.0
+    lengths = side * 2**longer, side * 2 ** (longer - abs(aspect))
+    long, short = (max(32, round(length / 32) * 32) for length in lengths)
     return (long, short) if aspect >= 0 else (short, long)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field, PositiveInt
 
-from oi_tasks.core.aspect import BINS, aspect_bin, canvas
+from oi_tasks.core.aspect import BINS, Alike, aspect_bin, canvas
 from oi_tasks.core.splits import split_of
 from oi_tasks.errors import BadInput
 from oi_tasks.io.store import RAW, Store, photo_key
@@ -32,8 +32,9 @@ class Shards(Job):
     version: ClassVar[str] = "1"
     classes: OutputId = Field(description="id of the class map (collapse)")
     validated: OutputId = Field(description="id of the clean tables (validate)")
-    side: PositiveInt = Field(256, description="long side of the canvases, in pixels")
+    side: PositiveInt = Field(256, description="side of the square canvas, in pixels")
     aspects: tuple[str, ...] = Field(BINS, description="shapes of the canvases, width x height")
+    alike: Alike = Field("long side", description="what the canvases of all shapes have in common")
     quality: Annotated[int, Field(ge=50, le=100)] = Field(90, description="JPEG quality of the stored photos")
     per_shard: PositiveInt = Field(1000, description="photos in one shard")
     tune: Share = Field(0.1, description="share of photos that set thresholds")
@@ -53,6 +54,7 @@ class Shards(Job):
             **{
                 "side": round(photos.long_side * photos.resolution),
                 "aspects": photos.aspects,
+                "alike": photos.alike,
                 "quality": photos.quality,
                 "per_shard": photos.per_shard,
                 "tune": splits.tune,
@@ -82,7 +84,7 @@ class Shards(Job):
         stored.write_parquet(io.out / SAMPLES)
         counts = {(split, name): count for split, name, count in stored.group_by("split", "bin").len().iter_rows()}
         index = DatasetIndex(
-            canvases={name: canvas(name, self.side) for name in self.aspects},
+            canvases={name: canvas(name, self.side, self.alike) for name in self.aspects},
             classes=class_map["classes"],
             clusters=class_map["clusters"],
             unverified=class_map["unverified"],
@@ -127,7 +129,7 @@ class Shards(Job):
         from oi_tasks.io.ahead import map_ahead
         from oi_tasks.io.shards import write_shard
 
-        size = canvas(photos["bin"][0], self.side)
+        size = canvas(photos["bin"][0], self.side, self.alike)
 
         def sample(facts: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
             image_id, sha256 = facts.pop("ImageID"), facts.pop("sha256")

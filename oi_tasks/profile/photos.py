@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, PositiveInt, StringConstraints, model_validator
 
-from oi_tasks.core.aspect import BINS, aspect_of_bin
+from oi_tasks.core.aspect import BINS, Alike, aspect_of_bin
 from oi_tasks.profile.parts import Part, Share
 
 Aspect = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]?x[1-9][0-9]?$")]  # width x height, such as 4x3
@@ -25,6 +25,7 @@ class Photos(Part):
     aspects: Annotated[tuple[Aspect, ...], Field(min_length=1)] = Field(
         BINS, description="shapes that photos are squashed to, each the nearest one; more shapes squash less"
     )
+    alike: Alike = Field("long side", description="what the canvases of all shapes have in common with the square one")
     quality: Annotated[int, Field(ge=50, le=100)] = Field(90, description="JPEG quality of the stored photos")
     per_shard: PositiveInt = Field(1000, description="photos in one shard")
 

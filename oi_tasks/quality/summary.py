@@ -1,5 +1,6 @@
 """`quality.json`: all that was found in a snapshot, as data for the gate, the page and whoever asks later."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -46,6 +47,17 @@ def summarise(snapshot: str, parameters: Mapping[str, float], tables: Sequence[T
     quality["reasons"] = [reason.model_dump() for reason in reasons]
     quality["verdict"] = "fail" if reasons else "pass"
     return quality
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON can say it: what is no finite number, as text."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {name: plain(below) for name, below in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(below) for below in value]
+    return value
 
 
 def _share(tables: Sequence[Mapping[str, int]]) -> float:

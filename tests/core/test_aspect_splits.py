@@ -44,6 +44,14 @@ def test_a_canvas_has_the_shape_that_its_name_says() -> None:
     ]
 
 
+@given(st.sampled_from(["3x1", "2x1", "3x2", "4x3", "1x1", "3x4", "1x2"]), st.integers(128, 512))
+def test_canvases_of_one_area_are_as_large_as_the_square(name: str, side: int) -> None:
+    width, height = canvas(name, side, "area")
+    wide, high = (int(number) for number in name.split("x"))
+    assert abs(width - side * math.sqrt(wide / high)) <= 16
+    assert abs(height - side * math.sqrt(high / wide)) <= 16
+
+
 def test_splits_are_as_large_as_asked_and_do_not_move() -> None:
     ids = [f"{number:016x}" for number in range(20_000)]
     counts = Counter(split_of(image_id, 0.1, 0.2) for image_id in ids)
