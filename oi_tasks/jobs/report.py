@@ -1,6 +1,6 @@
 """Write the page of a retrain: what happened, and why."""
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from oi_tasks.io.outputs import Output
 from oi_tasks.io.store import REPORTS
@@ -12,9 +12,11 @@ from oi_tasks.profile import Prices, Profile
 class Report(Job):
     """Write the page of a retrain: what happened, and why.
 
-    Publishes `report.html`, in the bucket of reports as well, and attached to the evaluation's MLflow run, which gets
-    what the run cost; what making the version took stands in its tags.
+    Publishes `report.html`, in the bucket of reports as well. It is attached to the evaluation's MLflow run, beside the
+    pages on the data; that run gets what this one cost. What making the version took stands in the version's tags.
     """
+
+    version: ClassVar[str] = "2"
 
     verdict: OutputId
     promoted: OutputId | None = None
@@ -57,6 +59,14 @@ class Report(Job):
             + [output.manifest.produced for output in trained.values()],
             self.prices,
         )
+        dataset = io.input("shards", fields["dataset"]).manifest.fields
+        of_data = io.input("validate", dataset["validated"]), io.input("collapse", dataset["classes"])
+        pages = {
+            "data quality": of_data[0].result["report"],
+            "classes": of_data[1].result["report"],
+            "hierarchy": of_data[1].result["hierarchy"],
+            "errors": evaluation.result["errors"],
+        }
         curves = {name: output.read_json("curves.json") for name, output in trained.items()}
         run = io.tracking.reopen(evaluation.result["mlflow_run"])
         page = run_page(
@@ -67,11 +77,16 @@ class Report(Job):
             mlflow_url=run.url,
             promoted=self.promoted is not None,
             costs=spent,
+            pages={name: f"../{place.removeprefix(f'{REPORTS}/')}" for name, place in pages.items()},
         )
         path = io.out / "report.html"
         path.write_text(page, encoding="utf-8")
         io.store.put_bytes(REPORTS, self._page, page.encode(), "text/html; charset=utf-8")
         run.artifact(path)
+        for output in of_data:
+            for name in output.names():
+                if name.endswith(".html"):
+                    run.artifact(output.local(name))
         run.log(metrics(spent.run), 0)
         io.tracking.tag(CASCADE, verdict["candidate"], tags(spent.version, spent.currency))
         return self.Result(report=f"{REPORTS}/{self._page}", mlflow=run.url)

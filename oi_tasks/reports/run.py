@@ -41,11 +41,12 @@ def run_page(
     mlflow_url: str,
     promoted: bool,
     costs: Costs,
+    pages: Mapping[str, str],
 ) -> str:
     """The page of one retrain, as self-contained HTML.
 
     `verdict` is the gate's document, `scores` the evaluation's; `curves` are the figures of each epoch, by model;
-    `costs` what the run used.
+    `costs` what the run used; `pages` the addresses of other pages on the same data and model, by what they are about.
     """
     return render(
         "run.html.j2",
@@ -63,6 +64,7 @@ def run_page(
         curves=training_curves(curves, NAMES) if any(curves.values()) else "",
         interval=interval,
         costs=costs,
+        pages=pages,
         cost_rows=[*costs.rows, *([costs.run] if costs.rows else []), costs.version],
     )
 

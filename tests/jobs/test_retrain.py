@@ -293,6 +293,11 @@ def test_the_report_of_a_run_says_what_it_cost_and_mlflow_has_it(chain: Chain) -
     assert "gate 7200.0 0.0 5.00 1.0100 shards reused 0.0 0.0 0.00 0.0000 This run 7200.0 0.0 5.00 1.0100" in words
     tracking = Tracking(chain.settings)
     run = tracking.client.get_run(chain.output("evaluate").result["mlflow_run"])
+    attached = {file.path for file in tracking.client.list_artifacts(run.info.run_id)}
+    assert attached >= {"report.html", "errors.html", "quality.html", "classes.html", "hierarchy.html"}
+    for address in re.findall(r'<a href="\.\./([^"]+)"', page):
+        assert store.exists(REPORTS, address)
+    assert len(re.findall(r'<a href="\.\./', page)) == 4
     assert run.data.metrics["cost/cpu_seconds"] == 7200
     assert run.data.metrics["cost/price"] == pytest.approx(1.01)
     tags = tracking.version_tags(CASCADE, chain.said["evaluate"]["result"]["candidate"])

@@ -46,7 +46,16 @@ PRICES = Prices(cpu_hour=0.5, gpu_hour=2.0, gb_month=0.25, currency="CHF")
 
 def page(verdict: dict[str, Any], promoted: bool = False, prices: Prices | None = None) -> str:
     document = VerdictDocument.model_validate(verdict).model_dump(mode="json")
-    return run_page(document, SCORES, {}, "d" * 20, "http://mlflow", promoted, costs(STEPS, MADE, prices))
+    return run_page(
+        document,
+        SCORES,
+        {},
+        "d" * 20,
+        "http://mlflow",
+        promoted,
+        costs(STEPS, MADE, prices),
+        {"classes": "../classes/a.html"},
+    )
 
 
 def test_a_refusal_says_why_and_what_changed_most() -> None:
@@ -58,6 +67,7 @@ def test_a_refusal_says_why_and_what_changed_most() -> None:
     assert "-0.110 (-0.150 to -0.070)" in text
     assert "at most 0.100" in text
     assert "0.911" in text
+    assert '<a href="../classes/a.html">classes</a>' in text
 
 
 def test_a_first_champion_has_nothing_to_compare_with() -> None:
