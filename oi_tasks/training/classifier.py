@@ -52,7 +52,7 @@ class ClassifierLearner(Learner):
         """Maps averaged over the photo where the head begins with that average: an average of it is itself."""
         if not self.model.head.pools:
             return features
-        return tuple(maps.mean((2, 3), keepdim=True) for maps in features)
+        return tuple(maps.float().mean((2, 3), keepdim=True) for maps in features)
 
     @torch.inference_mode()
     def scores(self) -> Scores:
