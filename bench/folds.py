@@ -70,10 +70,10 @@ def main() -> None:
 
 
 @contextmanager
-def servers(state: Path) -> Iterator[Settings]:
-    """MinIO and MLflow on free ports."""
+def servers(state: Path, names: tuple[str, ...] = ("minio", "mlflow")) -> Iterator[Settings]:
+    """MinIO and MLflow on free ports, or one of them."""
     try:
-        services.start(state, ("minio", "mlflow"), Addresses.free())
+        services.start(state, names, Addresses.free())
         yield Settings(_env_file=state / "env", cache=state / "cache")
     finally:
         services.stop(state)
@@ -166,16 +166,18 @@ def linear(settings: Settings, training: Path, held: Path, scratch: Path) -> dic
     return {"top1_accuracy": accuracy_score(right, said), "macro_f1": f1_score(right, said, average="macro")}
 
 
-def frozen_encoder(settings: Settings, scratch: Path) -> Any:
-    """The baseline's encoder with its pretrained weights."""
+def frozen_encoder(
+    settings: Settings, scratch: Path, backbone: str = BASELINE, weights: Weights = BASELINE_WEIGHTS
+) -> Any:
+    """An encoder with its pretrained weights: the baseline's, or another."""
     import torch
 
     from oi_tasks.io.store import Store
     from oi_tasks.models.backbones import Encoder
     from oi_tasks.models.weights import load_pretrained
 
-    encoder = Encoder(BASELINE)
-    load_pretrained(encoder, BASELINE, BASELINE_WEIGHTS, Store(settings), scratch)
+    encoder = Encoder(backbone)
+    load_pretrained(encoder, backbone, weights, Store(settings), scratch)
     return encoder.eval().to(memory_format=torch.channels_last)
 
 
