@@ -18,7 +18,7 @@ from oi_tasks.local.addresses import Addresses
 from oi_tasks.profile import ReleaseSpec
 from oi_tasks.settings import Settings
 
-PHOTOS = 600
+PHOTOS = 2400  # enough that what a step costs once, its start and its manifest, weighs little
 
 
 def figures() -> Iterator[Figure]:
