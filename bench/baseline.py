@@ -15,7 +15,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from bench.folds import ANNOTATION, part_of, servers
+from bench.folds import ANNOTATION, bring_in, part_of, servers
 from oi_tasks.errors import BadInput
 from oi_tasks.jobs import job_class
 from oi_tasks.jobs.base import execute
@@ -65,11 +65,7 @@ def compare(profile: Profile, settings: Settings, release: Path) -> dict[str, An
         return str(said[job]["id"])
 
     said: dict[str, dict[str, Any]] = {}
-    fetched = run("fetch")
-    tables = run("tables", release=fetched)
-    photos = run("photos", release=fetched, tables=tables)
-    validated = run("validate", snapshot=run("snapshot", release=fetched, tables=tables, photos=photos))
-    classes = run("collapse", validated=validated)
+    validated, classes = bring_in(run)
     run("plan", classes=classes)
     dataset = run("shards", validated=validated, classes=classes)
     classifier = run("train_classifier", dataset=dataset)

@@ -14,7 +14,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -128,13 +128,18 @@ def train(profile: Profile, settings: Settings, training: Path) -> dict[str, Any
         return str(said[job]["id"])
 
     said: dict[str, dict[str, Any]] = {}
+    validated, classes = bring_in(run)
+    run("train_classifier", dataset=run("shards", validated=validated, classes=classes))
+    return said["train_classifier"]
+
+
+def bring_in(run: Callable[..., str]) -> tuple[str, str]:
+    """The jobs from fetch to collapse; `run` runs one and returns the id of its output. The clean tables, the classes."""
     fetched = run("fetch")
     tables = run("tables", release=fetched)
     photos = run("photos", release=fetched, tables=tables)
     validated = run("validate", snapshot=run("snapshot", release=fetched, tables=tables, photos=photos))
-    dataset = run("shards", validated=validated, classes=run("collapse", validated=validated))
-    run("train_classifier", dataset=dataset)
-    return said["train_classifier"]
+    return validated, run("collapse", validated=validated)
 
 
 def score(said: dict[str, Any], settings: Settings, held: Path, scratch: Path) -> dict[str, Any]:

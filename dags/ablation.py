@@ -10,7 +10,7 @@ from typing import Any
 from airflow.sdk import DAG, task
 
 from forms import dataset_param, force_param, reason_param
-from jobs import DEFAULTS, dataset, job, mapped_job
+from jobs import BY_HAND, dataset, job, mapped_job
 from run_note import note_at_end
 
 
@@ -32,11 +32,7 @@ with DAG(
     dag_display_name="Open Images: ablation",
     description="Train variants of the classifier, several seeds each, and say what worked",
     doc_md=__doc__,
-    schedule=None,
-    catchup=False,
-    max_active_runs=1,
-    is_paused_upon_creation=False,
-    default_args=DEFAULTS,
+    **BY_HAND,
     params={"profile": dataset_param(), "force": force_param(), "reason": reason_param()},
     tags=["open-images", "training"],
 ):

@@ -9,7 +9,7 @@ do not depend on it.
 from airflow.sdk import DAG
 
 from forms import dataset_param, force_param, reason_param
-from jobs import DEFAULTS, cluster_fields, dataset, job, mapped_job
+from jobs import BY_HAND, cluster_fields, dataset, job, mapped_job
 from run_note import note_at_end
 
 ANY = "none_failed_min_one_success"  # no cluster to train is no failure: the detector says that it has no class
@@ -20,11 +20,7 @@ with DAG(
     dag_display_name="Open Images: baseline",
     description="Train a single-stage detector, and compare the cascade with it",
     doc_md=__doc__,
-    schedule=None,
-    catchup=False,
-    max_active_runs=1,
-    is_paused_upon_creation=False,
-    default_args=DEFAULTS,
+    **BY_HAND,
     params={"profile": dataset_param(), "force": force_param(), "reason": reason_param()},
     tags=["open-images", "training"],
 ):

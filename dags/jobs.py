@@ -30,6 +30,14 @@ DEFAULTS = {
     "retry_delay": timedelta(seconds=10),
     "on_failure_callback": notify.failed,
 }
+BY_HAND: dict[str, Any] = {
+    "schedule": None,
+    "catchup": False,
+    "max_active_runs": 1,
+    "is_paused_upon_creation": False,
+    "default_args": DEFAULTS,
+}
+"""How a DAG is that runs when a person starts it."""
 FINAL_EXITS = (2, 3)  # bad input, a gate's refusal: a retry would say the same
 SHOWN = "shown"
 

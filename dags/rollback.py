@@ -14,7 +14,7 @@ from typing import Any
 from airflow.sdk import DAG, Param, task
 
 from forms import profile_param
-from jobs import DEFAULTS, job, profile
+from jobs import BY_HAND, job, profile
 from run_note import note_at_end
 
 
@@ -30,11 +30,7 @@ with DAG(
     dag_display_name="Open Images: roll back",
     description="Bring an earlier champion back, with the reason in the ledger",
     doc_md=__doc__,
-    schedule=None,
-    catchup=False,
-    max_active_runs=1,
-    is_paused_upon_creation=False,
-    default_args=DEFAULTS,
+    **BY_HAND,
     params={
         "reason": Param(
             type="string",

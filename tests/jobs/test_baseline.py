@@ -29,7 +29,7 @@ from tests.jobs.test_retrain import OI, _env_file
 from tests.models.test_detections import tree_of
 
 pytestmark = pytest.mark.slow
-RECIPE = {"width": 64, "epochs": 6, "batch": 16, "rate": 5e-3, "encoder_rate": 1e-3}
+RECIPE = {"width": 64, "epochs": 8, "batch": 16, "rate": 5e-3, "encoder_rate": 1e-3}
 
 
 def inputs(chain: Chain) -> dict[str, str]:
@@ -60,7 +60,7 @@ def test_it_learns_the_classes_that_the_cascade_finds_boxes_of(baseline: Chain, 
     assert meta["classes"] == [label for one in index["clusters"] if one["trained"] for label in one["classes"]]
     curves = baseline.output("train_detector").read_json("curves.json")
     assert len(curves) == RECIPE["epochs"]
-    assert curves[-1]["loss"] < 0.8 * curves[0]["loss"]
+    assert curves[-1]["loss"] < 0.7 * curves[0]["loss"]
     assert trained["result"]["metrics"]["map"] > 0
     tracking = Tracking(baseline.settings)
     assert tracking.alias("oi-detector", "candidate") == trained["result"]["model_version"]
