@@ -134,7 +134,7 @@ def train(profile: Profile, settings: Settings, training: Path) -> dict[str, Any
 
 
 def bring_in(run: Callable[..., str]) -> tuple[str, str]:
-    """The jobs from fetch to collapse; `run` runs one and returns the id of its output. The clean tables, the classes."""
+    """The jobs from fetch to collapse, each by `run`, which returns its output's id: of the clean tables, the classes."""
     fetched = run("fetch")
     tables = run("tables", release=fetched)
     photos = run("photos", release=fetched, tables=tables)
