@@ -134,7 +134,7 @@ def train(profile: Profile, settings: Settings, training: Path) -> dict[str, Any
 
 
 def bring_in(run: Callable[..., str]) -> tuple[str, str]:
-    """The jobs from fetch to collapse, each by `run`, which returns its output's id: of the clean tables, the classes."""
+    """From fetch to collapse, each by `run`, which returns an id: the ids of the clean tables and of the classes."""
     fetched = run("fetch")
     tables = run("tables", release=fetched)
     photos = run("photos", release=fetched, tables=tables)
