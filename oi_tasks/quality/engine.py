@@ -22,6 +22,9 @@ ROWS = 500_000
 ENOUGH = ROWS // 2
 """Rows that need not wait for more: a run of a suite has a fixed cost of about 0.2 s, and rows that wait take room."""
 
+MUCH = 100_000
+"""Rows whose memory is worth looking for: that takes a tenth of a second, and longer in a process that holds much."""
+
 SUMMARY = {"result_format": "SUMMARY", "partial_unexpected_count": 3}
 
 
@@ -102,7 +105,8 @@ class SuiteRun:
         for result in said.results:
             self._tallies[result.expectation_config.meta["place"]].add(result.to_json_dict())
         del said
-        gc.collect()  # a run refers to itself, and holds the frame: 0.3 GB for a million boxes until it is found
+        if part.height >= MUCH:  # a run refers to itself, and holds the frame: 0.3 GB for a million boxes until found
+            gc.collect()
 
 
 def _built(suite: Suite) -> Iterator[Any]:
