@@ -34,7 +34,7 @@ def torchrun(
     Ends with the status of the job itself, which torchrun alone would lose.
     """
     if words[0] not in TRAINING:
-        raise BadInput(f"{words[0]} does not train", fix=f"only {' and '.join(TRAINING)} run in several processes")
+        raise BadInput(f"{words[0]} does not train", fix=f"only {', '.join(TRAINING)} run in several processes")
     _enough_gpus(processes)
     from oi_tasks.training.device import cores
 
