@@ -148,7 +148,10 @@ def test_bad_input_is_the_jobs_own_status_and_last_line(settings: Settings, envi
 def test_what_does_not_train_is_refused(environment: dict[str, str]) -> None:
     code, _, told = run(["torchrun", "2", "tables", "--profile", "demo"], environment)
     assert code == 2
-    assert told == "oi: tables does not train; only train_classifier, train_semseg, train_detector run in several processes\n"
+    assert (
+        told
+        == "oi: tables does not train; only train_classifier, train_semseg, train_detector run in several processes\n"
+    )
 
 
 @pytest.mark.parametrize(
