@@ -24,8 +24,12 @@ C = 0.1  # as in the thing to beat
 
 def main() -> None:
     """Compute the features once, then learn and score five times."""
-    profile = load_profile("real-photos")
-    wanted = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    named = argparse.ArgumentParser(add_help=False)
+    named.add_argument("--profile", default="real-photos-large", help="whose encoder and canvases")
+    profile = load_profile(named.parse_known_args()[0].profile)
+    wanted = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, parents=[named]
+    )
     wanted.add_argument("--baseline", action="store_true", help=f"with {BASELINE} in place of the profile's encoder")
     wanted.add_argument("--side", type=int, default=round(profile.photos.long_side * profile.photos.resolution))
     wanted.add_argument("--aspects", nargs="+", default=profile.photos.aspects)

@@ -24,12 +24,11 @@ REFUSED = 3
 
 
 def worse(profile: str) -> dict:
-    """The profile trained badly on purpose: one epoch, at a rate that breaks what was learnt, by a tiny network."""
+    """The profile trained badly on purpose: one epoch, at a rate that breaks what was learnt."""
     made = load_profile(profile).model_dump(mode="json")
     made["name"] = "worse"
     epochs = made["classifier"]["epochs"]
     made["classifier"] |= {"epochs": {name: min(1, length) for name, length in epochs.items()}, "rate": 30.0}
-    made["classifier"] |= {"backbone": "test_resnet", "weights": "none"}
     return made
 
 
