@@ -136,10 +136,17 @@ def _tell_end(airflow: Airflow, follower: Follower, ended: Outcome, say: Say) ->
         raise StepFailed(what, where=f"{airflow.url}/assets", fix=f"is {RETRAIN} paused?", code="no_retrain")
     if ended.end is End.REFUSED and ended.step is not None:
         say("The model is not promoted:")
-        for reason in reasons(airflow.value(ended.step)) or [
-            "the gate had no objection: a step after it, or a person, had"
-        ]:
+        for reason in _objections(airflow, follower, ended.step):
             say(f"  - {reason}")
+
+
+def _objections(airflow: Airflow, follower: Follower, gate: Step) -> list[str]:
+    """Why a candidate is not promoted: by the gate, else by the check that it serves, else by a person."""
+    for step in (gate, *(step for step in follower.seen.values() if step.job == "serve_check")):
+        found = reasons(airflow.value(step))
+        if found:
+            return found
+    return ["the gate had no objection, and the serve check none: a person had, or a step after them"]
 
 
 def _tell_failure(airflow: Airflow, step: Step, say: Say) -> None:

@@ -168,6 +168,6 @@ def told(value: Any) -> dict[str, Any]:
 
 
 def reasons(verdict: Any) -> list[str]:
-    """The reasons that the step `gate` returned, one line each."""
+    """The reasons that the step `gate` or `serve_check` returned, one line each."""
     said = told(verdict).get("reasons") or []
     return [str(reason.get("text", reason)) if isinstance(reason, Mapping) else str(reason) for reason in said]

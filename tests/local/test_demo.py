@@ -60,7 +60,7 @@ def test_it_ends_with_a_promotion_and_says_where_to_look(machine: Machine) -> No
         "fetch                         done in",
         "train_semseg [vehicles]       done in",
         "promote                       done in",
-        "1 of 9 steps found their result of an earlier run and reused it",
+        "1 of 11 steps found their result of an earlier run and reused it",
         f"Airflow   {lines['OI_AIRFLOW_URL']}",
         f"registry  {lines['OI_MLFLOW_URL']}/#/models/oi-cascade",
         f"report    {lines['OI_STORE_ENDPOINT']}/oi-reports/report.html",
@@ -83,6 +83,14 @@ def test_a_refusal_ends_with_status_3_and_its_reasons_on_servers_that_run_alread
     assert "  - macro F1 0.41 is under the floor 0.80" in done.stdout
     assert "report    http://" in done.stdout
     assert done.stderr == "oi: the candidate was not promoted; the reasons are above\n"
+
+
+def test_a_version_that_does_not_serve_ends_with_status_3_and_the_reason_of_that_check(machine: Machine) -> None:
+    machine.tell(silent="")
+    done = machine.oi("demo")
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "promote                       skipped" in done.stdout
+    assert "  - version 1 does not load and answer" in done.stdout
 
 
 def test_a_failed_step_ends_with_its_name_and_the_end_of_its_log(machine: Machine) -> None:

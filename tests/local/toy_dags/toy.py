@@ -1,7 +1,7 @@
 """Two DAGs with the names, the asset and the results of the real ones, whose steps only wait: to try the demo on.
 
-The folder `OI_TOY` steers them: a file `fail` there makes a step fail, `refuse` makes the gate refuse, and the number in
-`seconds` is how long a training takes.
+The folder `OI_TOY` steers them: a file `fail` there makes a step fail, `refuse` makes the gate refuse, `silent` the
+serve check, and the number in `seconds` is how long a training takes.
 """
 
 import os
@@ -62,6 +62,20 @@ def passed(verdict: dict[str, Any]) -> bool:
 
 
 @task
+def serve_check() -> dict[str, Any]:
+    """What the check of a version that does not answer returns."""
+    silent = (CONTROL / "silent").exists()
+    reasons = [{"code": "does_not_load", "text": "version 1 does not load and answer"}] if silent else []
+    return {"result": {"verdict": "refuse" if silent else "serves", "reasons": reasons}}
+
+
+@task.short_circuit(ignore_downstream_trigger_rules=False)
+def serves(served: dict[str, Any]) -> bool:
+    """Whether the version serves."""
+    return bool(served["result"]["verdict"] == "serves")
+
+
+@task
 def promote() -> dict[str, Any]:
     """What a promotion returns."""
     return {"result": {"version": "1"}}
@@ -83,4 +97,6 @@ with DAG(
 ):
     verdict = gate(train_semseg.expand(cluster=clusters()))
     promoted = promote()
-    passed(verdict) >> promoted >> report()
+    served = serve_check()
+    passed(verdict) >> served
+    serves(served) >> promoted >> report()
