@@ -7,14 +7,11 @@ process of its own, so that its peak of memory is its own.
 import os
 import statistics
 import tempfile
-import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 from bench.box_rows import write_boxes
-from bench.measure import REPEATS, Figure
+from bench.measure import REPEATS, Figure, alone
 
 BOXES = int(os.environ.get("OI_BENCH_BOXES", "1000000"))
 FEW = 15  # the small file has so many times fewer
@@ -64,16 +61,10 @@ def pandas_alone(path: Path, out: Path) -> None:
 
 
 def _run(work: Callable[[Path, Path], None], path: Path) -> tuple[float, int]:
-    with tempfile.TemporaryDirectory() as out, ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        return pool.submit(_measured, work, path, Path(out)).result()
+    with tempfile.TemporaryDirectory() as out:
+        return alone(work, path, Path(out), ready=_import_pandas)
 
 
-def _measured(work: Callable[[Path, Path], None], path: Path, out: Path) -> tuple[float, int]:
-    """Seconds, and the highest resident memory of this process in bytes (Linux: VmHWM)."""
+def _import_pandas() -> None:
+    """So that every process holds what the peer's does, and none is timed while it imports."""
     import pandas  # noqa: F401
-
-    began = time.perf_counter()
-    work(path, out)
-    took = time.perf_counter() - began
-    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return took, int(status["VmHWM"].split()[0]) * 1024

@@ -4,8 +4,11 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 REPEATS = 3
 RESULTS = Path(__file__).parent / "results"
@@ -52,6 +55,23 @@ def ratio(
 ) -> float:
     """The median over several rounds of work's seconds divided by its peer's, the two timed in turn."""
     return statistics.median(seconds(work, before) / seconds(peer, before) for _ in range(repeats))
+
+
+def alone(work: Callable[..., object], *given: Any, ready: Callable[[], None] | None = None) -> tuple[float, int]:
+    """Seconds of one call, and the highest resident memory of the process of its own that it runs in, in bytes.
+
+    `ready` comes before it in that process, and is not timed.
+    """
+    with ProcessPoolExecutor(1, get_context("spawn"), initializer=ready) as pool:
+        return pool.submit(_measured, work, *given).result()
+
+
+def _measured(work: Callable[..., object], *given: Any) -> tuple[float, int]:
+    began = time.perf_counter()
+    work(*given)
+    took = time.perf_counter() - began
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return took, int(status["VmHWM"].split()[0]) * 1024  # Linux alone has it, and it is this process's own
 
 
 def keep(figures: list[Figure]) -> Path:

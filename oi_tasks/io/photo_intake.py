@@ -1,10 +1,13 @@
 """Photos on their way into the store: which to take, each read, checked and stored by its content."""
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow.parquet as pq
 
 from oi_tasks.errors import BadInput
 from oi_tasks.io.outputs import Output
@@ -17,14 +20,17 @@ from oi_tasks.io.tables import digit_of
 
 THREADS = 8
 ROUND = 512  # photos under way before the next are taken, which bounds memory
+GROUP = 16_384  # rows of a row group: what is held before it is written
+MISSING = "missing"
 
 
 def taken_photos(
     release: Output, tables: Output, labels: tuple[str, ...], per_label: int | None, digits: str
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The photos to take whose ImageID begins with one of `digits`: the files there are, and the photos listed.
+) -> pl.DataFrame:
+    """The photos to take whose ImageID begins with one of `digits`, by ImageID: files there are, and photos listed.
 
-    Each file with its `ImageID`, and the `size` and `md5` that the list has for it as `must_have` and `md5`.
+    Each with the `size` and `md5` that the list has for it as `must_have` and `md5`. Of several files of one ImageID
+    the one of the first source is taken; `there` is false for a photo that is listed and has no file.
     """
     files = pl.read_parquet(release.local("photos.parquet"))
     files = files.with_columns(ImageID=pl.col("name").str.strip_suffix(".jpg"))
@@ -36,32 +42,55 @@ def taken_photos(
         files, listed = (one.filter(pl.col("ImageID").is_in(chosen)) for one in (files, listed))
     once = listed.unique("ImageID", keep="last", maintain_order=True)
     expected = once.select("ImageID", must_have="size", md5="md5")
-    return files.join(expected, on="ImageID", how="left", maintain_order="left"), listed
+    found = files.sort("ImageID", "source").unique("ImageID", keep="first").join(expected, on="ImageID", how="left")
+    gone = once.join(found, on="ImageID", how="anti").select("ImageID", split="Subset", there=pl.lit(False))
+    there = found.with_columns(there=pl.lit(True))
+    return pl.concat([there, gone], how="diagonal").sort("ImageID")
 
 
 def bring_photos(
-    store: Store, sources: Mapping[str, Source], files: pl.DataFrame, listed: pl.DataFrame, told: Callable[[], Any]
-) -> pl.DataFrame:
-    """Store every file that is a photo, several at a time; `told` hears of each. Returns the rows, by ImageID.
+    store: Store, sources: Mapping[str, Source], taken: pl.DataFrame, told: Callable[[], Any]
+) -> Iterator[pl.DataFrame]:
+    """Store every file that is a photo, several at a time; `told` hears of each. Yields their rows, in order.
 
     A photo that cannot be used, or is listed and not there, has its reason in its row.
     """
-    found = [pl.DataFrame(schema=PHOTO_SCHEMA)]
+
+    def row_of(file: dict[str, Any]) -> dict[str, Any]:
+        if not file["there"]:
+            return {"ImageID": file["ImageID"], "split": file["split"], "reason": MISSING}
+        return _bring(store, sources, file)
+
     with ThreadPoolExecutor(THREADS) as pool:
-        for batch in files.iter_slices(ROUND):
+        for batch in taken.iter_slices(ROUND):
             rows = []
-            for row in pool.map(lambda file: _bring(store, sources, file), batch.iter_rows(named=True)):
+            for row in pool.map(row_of, batch.iter_rows(named=True)):
                 told()
                 rows.append(row)
-            found.append(pl.DataFrame(rows, schema=PHOTO_SCHEMA))
-    table = pl.concat(found)
-    table = pl.concat([table, _missing(listed, table)]).sort("ImageID", "source")
-    return table.unique("ImageID", keep="first").sort("ImageID")
+            yield pl.DataFrame(rows, schema=PHOTO_SCHEMA)
 
 
-def why_bad(table: pl.DataFrame) -> dict[str, int]:
-    """How many photos cannot be used, by reason."""
-    return dict(table.drop_nulls("reason").group_by("reason").len().sort("reason").iter_rows())
+def write_photos(frames: Iterable[pl.DataFrame], path: Path) -> Counter[str]:
+    """Write rows to one Parquet file as they come, in groups of one size. Returns how many photos have which reason.
+
+    The reason of a good photo is the empty text.
+    """
+    nothing = pl.DataFrame(schema=PHOTO_SCHEMA)
+    reasons: Counter[str] = Counter()
+    with pq.ParquetWriter(path, _arrow(nothing).schema, compression="zstd") as file:
+        waiting = nothing
+        for frame in frames:
+            reasons.update(frame["reason"].fill_null("").to_list())
+            waiting = pl.concat([waiting, frame])
+            while waiting.height >= GROUP:
+                file.write_table(_arrow(waiting[:GROUP]))
+                waiting = waiting[GROUP:]
+        file.write_table(_arrow(waiting))
+    return reasons
+
+
+def _arrow(frame: pl.DataFrame) -> Any:
+    return frame.to_arrow(compat_level=pl.CompatLevel.oldest())
 
 
 def _bring(store: Store, sources: Mapping[str, Source], file: dict[str, Any]) -> dict[str, Any]:
@@ -75,7 +104,7 @@ def _bring(store: Store, sources: Mapping[str, Source], file: dict[str, Any]) ->
     try:
         data = sources[file["source"]].read(f"{file['split']}/{file['name']}", at_most=LARGEST_FILE)
     except FileNotFoundError:
-        return row | {"size": 0, "reason": "missing"}
+        return row | {"size": 0, "reason": MISSING}
     except BadInput as error:
         return row | {"size": photo.size, "reason": error.code}
     except OSError:  # of this machine's disk; a server that does not answer is Unreachable, and ends the run
@@ -85,14 +114,3 @@ def _bring(store: Store, sources: Mapping[str, Source], file: dict[str, Any]) ->
         # One request, whether it is there or not: asking first would be a second one for each new photo.
         store.put_if_absent(RAW, photo_key(facts["sha256"]), data, by_content=True)
     return row | facts
-
-
-def _missing(listed: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
-    """Rows for the photos that the release lists and does not hold."""
-    gone = listed.join(found, on="ImageID", how="anti").select(
-        "ImageID", pl.col("Subset").alias("split"), pl.lit("missing").alias("reason")
-    )
-    return gone.select(
-        pl.col(name).cast(kind) if name in gone.columns else pl.lit(None, dtype=kind).alias(name)
-        for name, kind in PHOTO_SCHEMA.items()
-    )

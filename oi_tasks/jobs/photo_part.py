@@ -1,5 +1,6 @@
 """Bring a part of the photos into the store: those whose ImageID begins with certain digits."""
 
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field, PositiveInt
@@ -40,7 +41,7 @@ class ChosenPhotos(Job):
         """What all parts of one whole have in common: the release and the choice of photos."""
         return content_key(self.model_dump(mode="json", include=set(ChosenPhotos.model_fields)))
 
-    def bring(self, io: JobIO, digits: str) -> "pl.DataFrame":
+    def bring(self, io: JobIO, digits: str) -> "Iterator[pl.DataFrame]":
         """Read, check, decode and store every photo that is taken and begins with one of the digits; its rows."""
         import polars as pl
 
@@ -49,18 +50,18 @@ class ChosenPhotos(Job):
         release, tables = io.input("fetch", self.release), io.input("tables", self.tables)
         addresses = release.read_json("release.json")["sources"]
         sources = {name: open_source(io.store, address, io.settings) for name, address in addresses.items()}
-        files, listed = taken_photos(release, tables, self.labels, self.per_label, digits)
+        taken = taken_photos(release, tables, self.labels, self.per_label, digits)
         if not self.originals:
-            files = files.with_columns(must_have=pl.lit(None, pl.Int64), md5=pl.lit(None, pl.String))
-        with io.progress("photos", files.height) as progress:
-            return bring_photos(io.store, sources, files, listed, progress.update)
+            taken = taken.with_columns(must_have=pl.lit(None, pl.Int64), md5=pl.lit(None, pl.String))
+        with io.progress("photos", taken.height) as progress:
+            yield from bring_photos(io.store, sources, taken, progress.update)
 
-    def publish(self, io: JobIO, table: "pl.DataFrame") -> "ChosenPhotos.Result":
-        """Write the rows, and count the good and the bad."""
-        from oi_tasks.io.photo_intake import why_bad
+    def publish(self, io: JobIO, frames: "Iterable[pl.DataFrame]") -> "ChosenPhotos.Result":
+        """Write the rows as they come, and count the good and the bad."""
+        from oi_tasks.io.photo_intake import write_photos
 
-        table.write_parquet(io.out / "photos.parquet")
-        return ChosenPhotos.Result(good=table["reason"].null_count(), bad=why_bad(table))
+        reasons = write_photos(frames, io.out / "photos.parquet")
+        return ChosenPhotos.Result(good=reasons.pop("", 0), bad=dict(sorted(reasons.items())))
 
 
 class PhotoPart(ChosenPhotos):

@@ -29,7 +29,7 @@ class Photos(ChosenPhotos):
         parts = [io.input("photo_part", part) for part in self.parts]
         self._demand_whole(parts)
         tables = [pl.read_parquet(part.local("photos.parquet")) for part in parts]
-        return self.publish(io, pl.concat(tables).sort("ImageID"))
+        return self.publish(io, [pl.concat(tables).sort("ImageID")])
 
     def _demand_whole(self, parts: list[Output]) -> None:
         """Raise BadInput unless the parts are of this release and choice, and each digit is in one of them."""

@@ -96,12 +96,11 @@ def _differing(answer: Answer, evaluated: "Cascade", photos: list[bytes]) -> int
     count = 0
     for photo, said in zip(photos, answer.said, strict=True):
         (found,) = evaluated.predict([photo])
+        (named,) = evaluated.meta.decide(found.probabilities[None])
         there = {
             label: float(value)
-            for label, value, threshold in zip(
-                evaluated.classes, found.probabilities, evaluated.meta.thresholds, strict=True
-            )
-            if value >= threshold
+            for label, value, yes in zip(evaluated.classes, found.probabilities, named, strict=True)
+            if yes
         }
         labels = said["labels"].keys() == there.keys() and all(
             abs(said["labels"][label] - value) < NEAR for label, value in there.items()

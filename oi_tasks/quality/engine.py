@@ -16,8 +16,8 @@ from oi_tasks.quality import expectations  # noqa: F401  the types of our own ex
 from oi_tasks.quality.outcomes import Outcome, Tally
 from oi_tasks.quality.suites import PARAMETERS, Suite
 
-ROWS = 500_000
-"""Rows judged at once, at most: half a million rows of boxes take about 0.2 GB."""
+ROWS = 300_000
+"""Rows judged at once, at most: three hundred thousand rows of boxes take about 0.12 GB."""
 
 ENOUGH = ROWS // 2
 """Rows that need not wait for more: a run of a suite has a fixed cost of about 0.2 s, and rows that wait take room."""
