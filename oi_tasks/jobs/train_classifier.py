@@ -94,11 +94,10 @@ class TrainClassifier(Job):
         if len(train) == 0:
             raise BadInput("the dataset has no photo to train on", where=f"shards/{self.dataset}")
         side = max(max(size) for size in train.index.canvases.values())
-        model = Classifier(self.recipe.backbone, len(train.index.classes), self.recipe.head, side)
-        load_pretrained(model.encoder, self.recipe.backbone, self.recipe.weights, io.store, io.scratch)
-        return ClassifierLearner(
-            model, train, tune, self.recipe.batch, device, self.recipe.loss, Practice.of(self.recipe)
-        )
+        recipe = self.recipe
+        model = Classifier(recipe.backbone, len(train.index.classes), recipe.head, side, recipe.mirror)
+        load_pretrained(model.encoder, recipe.backbone, recipe.weights, io.store, io.scratch)
+        return ClassifierLearner(model, train, tune, recipe.batch, device, recipe.loss, Practice.of(recipe))
 
     def _describe(self, io: JobIO, learner: "ClassifierLearner", scores: "Scores") -> "ModelMeta":
         from oi_tasks.io.class_map import class_map_facts
@@ -109,6 +108,7 @@ class TrainClassifier(Job):
             kind="classifier",
             backbone=self.recipe.backbone,
             head=self.recipe.head,
+            mirror=self.recipe.mirror,
             classes=tuple(entry.label for entry in index.classes),
             names=tuple(entry.name for entry in index.classes),
             thresholds=tuple(scores.thresholds),

@@ -65,6 +65,11 @@ class Encoder(nn.Module):  # type: ignore[misc]
         )
         return maps
 
+    def with_pyramid(self, photos: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """What a call and `pyramid` give, from one pass through the backbone."""
+        last, maps = self.backbone.forward_intermediates((photos - self.mean) / self.std, indices=self._levels)
+        return self.backbone.forward_head(last), maps
+
 
 def _create(backbone: str) -> nn.Module:
     """A model of timm by its name, untrained and without a head. Raises BadInput for a name that is none."""

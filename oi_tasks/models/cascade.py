@@ -37,6 +37,8 @@ class Cascade(Predictor):
         self.semseg, self.pinned = semseg, pinned
         place = {label: index for index, label in enumerate(self.meta.classes)}
         self.places = {slug: [place[label] for label in meta.classes] for slug, (_, meta) in semseg.items()}
+        self.sharing = {slug for slug, (model, _) in semseg.items() if _equal_encoders(self.classifier, model)}
+        """Clusters whose encoder is the classifier's: one pass through it serves them all."""
 
     @property
     def clusters(self) -> tuple[str, ...]:
@@ -66,27 +68,44 @@ class Cascade(Predictor):
         found: dict[int, PhotoPrediction] = {}
         for places in by_shape(images):
             photos = as_photos([images[place] for place in places])
-            logits = self.classifier(photos)
+            logits, pyramid = self._classified(photos)
             softmax = self.meta.activation == "softmax"
             said = (logits.softmax(1) if softmax else logits.sigmoid()).numpy()
-            masks = self._masks(photos, said, places, route or {})
+            masks = self._masks(photos, pyramid, self._routed(said, places, route or {}))
             for row, place in enumerate(places):
                 found[place] = self._prediction(said[row], masks[row])
         return [found[place] for place in range(len(images))]
 
+    def _classified(self, photos: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The classifier's logits, and what the clusters that share its encoder read: nothing where none does."""
+        if not self.sharing:
+            return self.classifier(photos), []
+        last, pyramid = self.classifier.encoder.with_pyramid(photos)
+        return self.classifier.decode((self.classifier.with_mirrored(photos, last),)), pyramid
+
+    def _routed(
+        self, said: NDArray[np.float32], places: Sequence[int], route: dict[int, Sequence[str]]
+    ) -> dict[str, list[int]]:
+        """The rows that each cluster looks at: where a class of it reaches its threshold, or `route` names it."""
+        thresholds, rows = np.array(self.meta.thresholds), {}
+        for slug, own in self.places.items():
+            named: NDArray[np.bool_] = np.any(said[:, own] >= thresholds[own], axis=1)
+            rows[slug] = [row for row, place in enumerate(places) if named[row] or slug in route.get(place, ())]
+        return rows
+
     def _masks(
-        self, photos: Tensor, said: NDArray[np.float32], places: Sequence[int], route: dict[int, Sequence[str]]
+        self, photos: Tensor, pyramid: list[Tensor], routed: dict[str, list[int]]
     ) -> list[dict[str, NDArray[np.float32]]]:
         """For each photo the masks of the clusters that ran, (classes, h, w)."""
-        masks: list[dict[str, NDArray[np.float32]]] = [{} for _ in places]
-        thresholds = np.array(self.meta.thresholds)
-        for slug, (model, _) in self.semseg.items():
-            own = self.places[slug]
-            named: NDArray[np.bool_] = np.any(said[:, own] >= thresholds[own], axis=1)
-            rows = [row for row, place in enumerate(places) if named[row] or slug in route.get(place, ())]
-            if rows:
-                for row, mask in zip(rows, model(photos[rows]).sigmoid().numpy(), strict=True):
-                    masks[row][slug] = mask
+        masks: list[dict[str, NDArray[np.float32]]] = [{} for _ in photos]
+        for slug, rows in routed.items():
+            if not rows:
+                continue
+            model, _ = self.semseg[slug]
+            shared = slug in self.sharing
+            logits = model.decode(tuple(level[rows] for level in pyramid)) if shared else model(photos[rows])
+            for row, mask in zip(rows, logits.sigmoid().numpy(), strict=True):
+                masks[row][slug] = mask
         return masks
 
     def _prediction(self, said: NDArray[np.float32], masks: dict[str, NDArray[np.float32]]) -> PhotoPrediction:
@@ -113,3 +132,15 @@ class Cascade(Predictor):
                         mask[channel], meta.thresholds[channel], float(said[place]), own, meta.classes[channel], slug
                     )
         return without_duplicates(boxes, duplicates)
+
+
+def _equal_encoders(classifier: nn.Module, semseg: nn.Module) -> bool:
+    """Whether a segmentation model reads what the classifier's encoder makes: the same layers, the same weights."""
+    own, other = classifier.encoder, semseg.encoder
+    if type(own.backbone) is not type(other.backbone):
+        return False
+    tensors = own.state_dict()
+    return all(
+        name in tensors and tensors[name].shape == tensor.shape and torch.equal(tensors[name], tensor)
+        for name, tensor in other.state_dict().items()
+    )

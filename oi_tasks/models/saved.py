@@ -29,6 +29,7 @@ class ModelMeta(BaseModel):
     kind: Literal["classifier", "semseg", "detector"]
     backbone: str
     head: str = "adaptive"
+    mirror: bool = False  # a classifier that also sees each photo mirrored
     classes: tuple[str, ...]  # MIDs, one an output
     names: tuple[str, ...]
     thresholds: tuple[float, ...]  # of probabilities, one a class
@@ -88,7 +89,7 @@ def make_model(meta: ModelMeta) -> Model:
     """An untrained model of that kind and size."""
     if meta.kind == "classifier":
         side = max(max(size) for size in meta.canvases.values())
-        return Classifier(meta.backbone, len(meta.classes), meta.head, side)
+        return Classifier(meta.backbone, len(meta.classes), meta.head, side, meta.mirror)
     if meta.kind == "detector":
         return Detector(meta.backbone, len(meta.classes), meta.width)
     return Semseg(meta.backbone, len(meta.classes))

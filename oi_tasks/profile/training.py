@@ -89,6 +89,9 @@ class Classifier(Part):
     head: Literal["adaptive", "strip_conv", "pool_then_strip_conv"] = Field(
         "adaptive", description="average pooling; strips 1×N and N×1 in its place; or pooling to 16 cells, then strips"
     )
+    mirror: bool = Field(
+        False, description="read the mean of what the encoder sees of a photo and of its mirror image: twice the time"
+    )
     epochs: Epochs = Field(default_factory=Epochs, description="length of each stage")
     batch: PositiveInt = Field(64, description="photos in a batch")
     rate: PositiveFloat = Field(1e-3, description="highest learning rate, of the head")

@@ -28,6 +28,27 @@ def test_shapes(backbone: str) -> None:
             assert [level.shape[1] for level in maps] == semseg.encoder.pyramid_channels
 
 
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_one_pass_gives_the_last_maps_and_the_pyramid(backbone: str) -> None:
+    encoder, photos = Encoder(backbone).eval(), torch.rand(2, 3, 64, 96)
+    with torch.inference_mode():
+        last, pyramid = encoder.with_pyramid(photos)
+        torch.testing.assert_close(last, encoder(photos), rtol=0, atol=0)
+        for ours, alone in zip(pyramid, encoder.pyramid(photos), strict=True):
+            torch.testing.assert_close(ours, alone, rtol=0, atol=0)
+
+
+def test_a_mirroring_classifier_says_the_same_of_a_mirrored_photo() -> None:
+    plain, mirroring = Classifier("test_resnet", 4).eval(), Classifier("test_resnet", 4, mirror=True).eval()
+    mirroring.load_state_dict(plain.state_dict())
+    photos = torch.rand(2, 3, 64, 96)
+    with torch.inference_mode():
+        both = (plain(photos) + plain(photos.flip(3))) / 2  # its head is linear: the mean of maps is that of logits
+        torch.testing.assert_close(mirroring(photos), both)
+        torch.testing.assert_close(mirroring(photos), mirroring(photos.flip(3)))
+        assert not torch.allclose(plain(photos), plain(photos.flip(3)))
+
+
 def test_photos_are_normalised_inside_as_the_backbone_was_trained() -> None:
     import timm
 
