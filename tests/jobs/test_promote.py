@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from oi_tasks.core.fingerprint import content_key
 from oi_tasks.core.ledger import standing
 from oi_tasks.core.verdict_document import VerdictDocument
 from oi_tasks.errors import Refused
@@ -55,13 +56,14 @@ def changed(chain: Chain, job: str, output_id: str, **meta: Any) -> str:
     """A trained model published again, with another `model.json`."""
     outputs = Outputs(Store(chain.settings), chain.settings.cache)
     found: Output = outputs.get(job, output_id)
-    folder = chain.settings.cache / "changed" / output_id
+    key = content_key({"changed": output_id, **meta})
+    folder = chain.settings.cache / "changed" / key
     folder.mkdir(parents=True, exist_ok=True)
     for name in found.names():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(found.read_bytes(name))
     (folder / "model.json").write_text(json.dumps(found.read_json("model.json") | meta))
-    return outputs.publish(job, "1", f"changed-{output_id}", found.manifest.fields, folder, found.result, {}).id
+    return outputs.publish(job, "1", key, found.manifest.fields, folder, found.result, {}).id
 
 
 # -- the gate
@@ -130,6 +132,17 @@ def test_the_registered_version_answers_as_it_was_evaluated(chain: Chain) -> Non
     assert told["photos"] == len(told["milliseconds"]) == 8
     assert told["differing"] == 0
     assert chain.job("promote", verdict=chain.said["gate"]["id"], served=served["id"])["result"]
+
+
+def test_a_softmax_version_that_is_sure_of_nothing_serves_as_well(chain: Chain, champion: int) -> None:
+    """It names the likeliest class, whether that reaches its threshold or not."""
+    sure = [0.9999] * len(chain.output("train_classifier").read_json("model.json")["classes"])
+    own = {"loss": "softmax", "activation": "softmax", "thresholds": sure}
+    classifier = changed(chain, "train_classifier", chain.said["train_classifier"]["id"], **own)
+    fields = {"dataset": chain.said["shards"]["id"], "classifier": classifier, "semseg": chain.semseg}
+    verdict = chain.job("gate", evaluation=chain.job("evaluate", **fields)["id"])
+    served = chain.job("serve_check", verdict=verdict["id"])["result"]
+    assert (served["verdict"], served["reasons"]) == ("serves", [])
 
 
 def test_a_version_beyond_its_budget_or_that_says_something_else_does_not_serve(chain: Chain) -> None:
