@@ -1,4 +1,7 @@
-"""The fields of the trigger forms. Airflow refuses a value that its field does not allow before a run is made."""
+"""The fields of the trigger forms. Airflow refuses a value that its field does not allow before a run is made.
+
+A field that may be left empty allows null: without that, Airflow's page asks for it, and its button stays off.
+"""
 
 import os
 
@@ -25,7 +28,7 @@ def source_param() -> Param:
     text = (
         "a folder in the form of a release, or s3://bucket/prefix, in place of the profile's release; empty: that one"
     )
-    return Param("", type="string", maxLength=500, title="Source", description=text)
+    return Param("", type=["null", "string"], maxLength=500, title="Source", description=text)
 
 
 def force_param() -> Param:
@@ -39,12 +42,13 @@ def clusters_param() -> Param:
     """The choice of clusters to train anew."""
     text = "names of clusters to train though nothing changed, such as fish, one a line; empty: only what changed"
     items = {"type": "string"}
-    return Param([], type="array", items=items, title="Clusters to train anew", description=text)
+    return Param([], type=["null", "array"], items=items, title="Clusters to train anew", description=text)
 
 
 def reason_param() -> Param:
     """Why the run is started."""
-    return Param("", type="string", maxLength=300, title="Reason", description="why; it stands in the run's note")
+    text = "why; it stands in the run's note"
+    return Param("", type=["null", "string"], maxLength=300, title="Reason", description=text)
 
 
 def _names(*others: str) -> list[str]:

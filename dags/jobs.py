@@ -81,7 +81,7 @@ def _in_words(name: str, source: str | None = None) -> dict[str, Any]:
 def cluster_fields(planned: dict[str, Any], params: dict[str, Any]) -> list[dict[str, str]]:
     """One set of fields for each cluster to train."""
     there = planned["result"]["clusters"]
-    if unknown := sorted(set(params.get("clusters", ())) - set(there)):
+    if unknown := sorted(set(params.get("clusters") or ()) - set(there)):
         raise AirflowFailException(
             f"there is no cluster {', '.join(unknown)} to train; there are {', '.join(there) or 'none'}"
         )

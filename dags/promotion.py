@@ -107,7 +107,9 @@ def promotion(job: Callable[..., Any], profile: Any, planned: Any, verdict: Any)
         subject="Promote version {{ ti.xcom_pull(task_ids='gate')['result']['candidate'] }} of oi-cascade?",
         body="{{ ti.xcom_pull(task_ids='ask', key='body') }}",
         params={
-            "comment": Param("", type="string", title="Comment", description="stands in the ledger with your name")
+            "comment": Param(
+                "", type=["null", "string"], title="Comment", description="stands in the ledger with your name"
+            )
         },
     )
     decided = decide()

@@ -46,7 +46,7 @@ with DAG(
             title="To version",
             description="of oi-cascade; empty: the previous champion",
         ),
-        "by": Param("", type="string", title="Who asks", description="empty: whoever started this run"),
+        "by": Param("", type=["null", "string"], title="Who asks", description="empty: whoever started this run"),
         "profile": profile_param(),
     },
     tags=["open-images", "registry"],

@@ -241,10 +241,10 @@ def test_a_retrain_that_takes_too_long_is_told(bag) -> None:
     ("dag_id", "field", "value", "said"),
     [
         ("oi_ingest", "profile", "no-such", "'no-such' is not one of"),
-        ("oi_ingest", "source", 7, "7 is not of type 'string'"),
+        ("oi_ingest", "source", 7, "7 is not of type 'null', 'string'"),
         ("oi_ingest", "force", "yes", "'yes' is not of type 'boolean'"),
         ("oi_retrain", "profile", "no-such", "'no-such' is not one of"),
-        ("oi_retrain", "clusters", "fish", "'fish' is not of type 'array'"),
+        ("oi_retrain", "clusters", "fish", "'fish' is not of type 'null', 'array'"),
         ("oi_retrain", "clusters", [3], "3 is not of type 'string'"),
         ("oi_retrain", "reason", "x" * 301, "is too long"),
         ("oi_ablation", "profile", 1, "1 is not one of"),
@@ -260,19 +260,34 @@ def test_a_form_refuses_in_words(bag, dag_id: str, field: str, value: object, sa
         bag.dags[dag_id].params.get_param(field).resolve(value)
 
 
+def test_what_may_stay_empty_is_not_asked_for(bag) -> None:
+    """Airflow's page keeps its button off while a field without a value does not allow null."""
+    must = []
+    for dag_id, dag in bag.dags.items():
+        for name in dag.params:
+            field = dag.params.get_param(name)
+            if "null" in field.schema.get("type", ()):
+                assert field.resolve(None) is None
+            elif not field.has_value or field.value in ("", []):
+                must.append(f"{dag_id} {name}")
+    assert must == ["oi_rollback reason"]
+
+
 def test_what_a_form_cannot_know_is_refused_by_the_first_task(bag, monkeypatch, tmp_path) -> None:
     monkeypatch.syspath_prepend(str(DAGS))
     from airflow.sdk.exceptions import AirflowFailException
 
     profile = bag.dags["oi_ingest"].get_task("profile").python_callable
-    assert profile({"profile": "demo", "source": ""})["release"]["kind"] == "drawn"
+    for empty in ("", None):
+        assert profile({"profile": "demo", "source": empty})["release"]["kind"] == "drawn"
     made = profile({"profile": "demo", "source": str(tmp_path)})["release"]
     assert (made["kind"], made["folders"]) == ("folder", [str(tmp_path)])
     with pytest.raises(AirflowFailException, match="a web address is no folder"):
         profile({"profile": "demo", "source": "https://example.org/release"})
     clusters = bag.dags["oi_retrain"].get_task("cluster_fields").python_callable
     planned = {"result": {"clusters": ["airplane", "fish"]}}
-    assert clusters(planned, {"clusters": ["fish"]}) == [{"cluster": "airplane"}, {"cluster": "fish"}]
+    for asked in (["fish"], [], None):
+        assert clusters(planned, {"clusters": asked}) == [{"cluster": "airplane"}, {"cluster": "fish"}]
     with pytest.raises(AirflowFailException, match="there is no cluster dog to train; there are airplane, fish"):
         clusters(planned, {"clusters": ["dog"]})
 
