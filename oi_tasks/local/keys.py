@@ -27,6 +27,8 @@ def new_keys() -> dict[str, str]:
         "OI_MLFLOW_STORE_SECRET_KEY": secrets.token_urlsafe(24),
         "OI_AIRFLOW_USER": "admin",
         "OI_AIRFLOW_PASSWORD": secrets.token_urlsafe(15),
+        "OI_AIRFLOW_VIEWER": "viewer",
+        "OI_AIRFLOW_VIEWER_PASSWORD": secrets.token_urlsafe(15),
         "OI_AIRFLOW_FERNET_KEY": base64.urlsafe_b64encode(os.urandom(32)).decode(),
         "OI_AIRFLOW_JWT_SECRET": secrets.token_urlsafe(48),
         "OI_AIRFLOW_API_SECRET_KEY": secrets.token_urlsafe(32),

@@ -14,6 +14,7 @@ from oi_tasks.local.rights import MLFLOW
 NAMES = ("minio", "mlflow", "airflow")  # the order they start in; they end in the other
 JOB_LINES = ("OI_STORE_ENDPOINT", "OI_STORE_ACCESS_KEY", "OI_STORE_SECRET_KEY", "OI_MLFLOW_URL")
 CHECKOUT = Path(__file__).resolve().parents[2]
+USERS = (("USER", "PASSWORD"), ("VIEWER", "VIEWER_PASSWORD"))  # of Airflow, with their passwords: lines of `.oi/env`
 FOREIGN = ("AIRFLOW__", "MLFLOW_", "MINIO_", "AWS_")  # the caller's settings of other installations
 
 
@@ -104,13 +105,14 @@ def airflow(state: Path, addresses: Addresses, keys: Mapping[str, str], dags: Pa
     url = addresses.url("airflow_port")
     home = state / "airflow"
     passwords = home / "passwords.json"
+    users = {keys[f"OI_AIRFLOW_{who}"]: keys[f"OI_AIRFLOW_{name}"] for who, name in USERS}
     settings = {
         "CORE__DAGS_FOLDER": str(dags),
         "CORE__LOAD_EXAMPLES": "False",
         "CORE__EXECUTOR": "LocalExecutor",
         "CORE__PARALLELISM": "4",  # with the default of 32 it hangs when it is ended
         "CORE__FERNET_KEY": keys["OI_AIRFLOW_FERNET_KEY"],
-        "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{keys['OI_AIRFLOW_USER']}:admin",
+        "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{keys['OI_AIRFLOW_USER']}:admin,{keys['OI_AIRFLOW_VIEWER']}:viewer",
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
         "CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
         "API__HOST": addresses.bind,
@@ -149,7 +151,7 @@ def airflow(state: Path, addresses: Addresses, keys: Mapping[str, str], dags: Pa
         },
         cwd=home,
         url=url,
-        files={passwords: json.dumps({keys["OI_AIRFLOW_USER"]: keys["OI_AIRFLOW_PASSWORD"]})},
+        files={passwords: json.dumps(users)},
         wait=180,
     )
 

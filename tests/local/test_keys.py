@@ -26,7 +26,7 @@ def test_keys_are_made_once_and_only_the_owner_reads_them(tmp_path: Path) -> Non
 def test_every_secret_differs(tmp_path: Path) -> None:
     first, second = keys.new_keys(), keys.new_keys()
     secrets = [name for name in first if first[name] != second[name]]
-    assert len(secrets) == len(first) - 4  # all but the four names of users
+    assert len(secrets) == len(first) - 5  # all but the five names of users
     assert all(len(first[name]) >= 20 for name in secrets)
 
 
