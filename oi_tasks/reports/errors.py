@@ -1,7 +1,5 @@
 """The error analysis of a classifier: which classes do badly, what they are taken for, and the photos to look at."""
 
-import base64
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +11,10 @@ from oi_tasks.core.calibration import calibration
 from oi_tasks.core.label_scores import LabelScores
 from oi_tasks.reports import error_plots
 from oi_tasks.reports.page import fixed, render
+from oi_tasks.reports.photo_strip import shape, small
 
 WORST = 20  # photos of a class
 PAIRS = 30  # rows of a table of pairs
-THUMB, THUMB_QUALITY = 128, 72  # pixels of the long side; JPEG
-TRUE, WRONG = "#12b76a", "#f04438"
 
 
 @dataclass(frozen=True)
@@ -169,24 +166,14 @@ def _photo(judged: Judged, row: int, place: int) -> dict[str, Any]:
         "probability": float(scores.probabilities[row, place]),
         "truth": ", ".join(np.array(scores.names)[scores.present[row]].tolist()) or "none of the classes",
         "likeliest": f"{scores.names[likeliest]} {scores.probabilities[row, likeliest]:.2f}",
-        "image": _thumb(judged.photo(row), judged.boxes[row], place),
+        "picture": _picture(judged.photo(row), judged.boxes[row], place),
     }
 
 
-def _thumb(data: bytes, boxes: Sequence[Mapping[str, Any]], place: int) -> str:
-    """A small picture as a data URI: the class's boxes green, other boxes red."""
-    from PIL import Image, ImageDraw
-
-    photo = Image.open(io.BytesIO(data))
-    photo.draft("RGB", (THUMB, THUMB))
-    small = photo.convert("RGB")
-    small.thumbnail((THUMB, THUMB))
-    draw = ImageDraw.Draw(small)
-    for box in sorted(boxes, key=lambda box: box["class"] == place):
-        x_min, y_min, x_max, y_max = box["box"]
-        corners = (x_min * small.width, y_min * small.height, x_max * small.width - 1, y_max * small.height - 1)
-        if corners[0] <= corners[2] and corners[1] <= corners[3]:
-            draw.rectangle(corners, outline=TRUE if box["class"] == place else WRONG, width=2)
-    encoded = io.BytesIO()
-    small.save(encoded, "JPEG", quality=THUMB_QUALITY)
-    return "data:image/jpeg;base64," + base64.b64encode(encoded.getvalue()).decode()
+def _picture(data: bytes, boxes: Sequence[Mapping[str, Any]], place: int) -> dict[str, Any] | None:
+    """The photo made small, with its boxes: those of the class last, so that they lie over the others."""
+    found = small(data)
+    if found is None:
+        return None
+    ordered = sorted(boxes, key=lambda box: box["class"] == place)
+    return found | {"boxes": [shape(*box["box"], of="own" if box["class"] == place else "other") for box in ordered]}

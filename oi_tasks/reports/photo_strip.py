@@ -1,4 +1,4 @@
-"""Small pictures of the photos that findings show, each with its box drawn."""
+"""Small pictures of photos, and their boxes as shapes to lay over them."""
 
 import base64
 import io
@@ -7,8 +7,8 @@ from typing import Any
 
 from PIL import Image, ImageOps
 
-SIDE = 160  # pixels of the longer side
-QUALITY = 70  # of the JPEG, about 4 kB
+SIDE = 200  # pixels of the longer side: a page opens them larger
+QUALITY = 70  # of the JPEG, about 6 kB
 SEEN = 0.005  # a box of no width is drawn as a line: a browser draws nothing of a rectangle without area
 SIDES = ("XMin", "XMax", "YMin", "YMax")
 Photo = Callable[[str], bytes | None]
@@ -33,7 +33,8 @@ def with_pictures(findings: Sequence[Mapping[str, Any]], photo: Photo) -> list[l
             found = picture(example["ImageID"]) if example.get("ImageID") else None
             if found is not None:
                 caption = " ".join(str(example[name]) for name in ("ImageID", "LabelName") if example.get(name))
-                pictures.append({"caption": caption, "box": box_of(example), **found})
+                box = box_of(example)
+                pictures.append({"caption": caption, "boxes": [box] if box else [], **found})
         shown.append(pictures)
     return shown
 
@@ -54,13 +55,19 @@ def small(data: bytes | None) -> dict[str, Any] | None:
     return {"uri": uri, "width": photo.width, "height": photo.height}
 
 
-def box_of(example: Mapping[str, Any]) -> dict[str, float] | None:
+def box_of(example: Mapping[str, Any]) -> dict[str, Any] | None:
     """Left, top, width and height of a box as shares of the photo; sides that are exchanged are drawn all the same."""
     sides = [example.get(name) for name in SIDES]
     if not all(isinstance(side, (int, float)) and -10 < side < 10 for side in sides):
         return None
     left, right, top, bottom = (float(side) for side in sides if side is not None)
+    return shape(left, top, right, bottom)
+
+
+def shape(left: float, top: float, right: float, bottom: float, *, of: str = "other") -> dict[str, Any]:
+    """A box to draw, its sides as shares of the photo. `of` is `own` (green) or `other` (red)."""
     return {
+        "of": of,
         "x": min(left, right),
         "y": min(top, bottom),
         "width": max(abs(right - left), SEEN),

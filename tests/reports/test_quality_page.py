@@ -136,11 +136,11 @@ def test_examples_show_their_photo_with_the_box_drawn() -> None:
 
     page = quality_page(QUALITY | {"findings": [FINDING | {"examples": examples}] * 2}, photo)
     assert asked == ["a" * 16, "b" * 16], "a photo is made small once, however many findings show it"
-    (first, second) = re.findall(r"<svg viewBox=\"0 0 160 80\".*?</svg>", page)
+    (first, second) = re.findall(r"<svg viewBox=\"0 0 200 100\".*?</svg>", page)
     assert first == second
-    assert re.search(r'<rect x="40.0" y="40.0" width="80.0" height="40.0"/>', first)
+    assert re.search(r'<rect class="other" x="50.0" y="50.0" width="100.0" height="50.0"/>', first)
     data = base64.b64decode(re.search(r"data:image/jpeg;base64,([^\"]+)", first)[1])
-    assert Image.open(io.BytesIO(data)).size == (160, 80)
+    assert Image.open(io.BytesIO(data)).size == (200, 100)
     assert Tags(page)
 
 
@@ -149,7 +149,7 @@ def test_what_has_no_box_draws_none(sides: dict[str, Any]) -> None:
     assert box_of(sides) is None
     assert box_of({"XMin": 0.6, "XMax": 0.5, "YMin": 0, "YMax": float("inf")}) is None
     exchanged = box_of({"XMin": 0.75, "XMax": 0.5, "YMin": 0.25, "YMax": 1})
-    assert exchanged == {"x": 0.5, "y": 0.25, "width": 0.25, "height": 0.75}
+    assert exchanged == {"of": "other", "x": 0.5, "y": 0.25, "width": 0.25, "height": 0.75}
 
 
 def test_the_history_is_plotted_and_its_last_point_is_this_snapshot() -> None:
