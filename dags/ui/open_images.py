@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 from airflow.api_fastapi.core_api.security import requires_access_dag
 from airflow.plugins_manager import AirflowPlugin
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi.exception_handlers import http_exception_handler
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 PREFIX = "/open-images"
@@ -18,6 +19,21 @@ SANDBOX = (
 )
 
 app = FastAPI(title="Open Images", dependencies=[Depends(requires_access_dag(method="GET"))], openapi_url=None)
+
+
+@app.exception_handler(HTTPException)
+async def refuse(request: Request, refusal: HTTPException) -> Response:
+    """Say no, but have a page that a report in the tab's frame links to asked for once more.
+
+    A report's sandbox is an origin of its own, so inside a frame the browser sends no cookie with what its links ask
+    for. The answer holds nothing but the wish to ask again, which then comes from here, with the cookie of whoever has
+    signed in.
+    """
+    headers = request.headers
+    of_report = headers.get("sec-fetch-dest") == "iframe" and headers.get("sec-fetch-site") == "cross-site"
+    if refusal.status_code == 401 and of_report and "again" not in request.query_params:
+        return HTMLResponse('<meta http-equiv="refresh" content="0; url=?again=1">', 401)
+    return await http_exception_handler(request, refusal)
 
 
 @app.get("/")
