@@ -15,8 +15,8 @@ const value = (row, column, numbers) => {
 // table.sort: a click on a heading sorts by its column, the next one the other way round; a dash stands last both ways.
 for (const table of document.querySelectorAll("table.sort")) {
   for (const head of table.tHead.rows[0].cells) {
-    if (!head.textContent) continue;
     const column = head.cellIndex;
+    if (!head.textContent || ![...table.tBodies[0].rows].some((row) => text(row, column))) continue;
     const button = made("button", { type: "button" }, ...head.childNodes);
     head.append(button);
     button.addEventListener("click", () => {
