@@ -86,6 +86,7 @@ class TrainClassifier(Job):
         from oi_tasks.training.classifier import ClassifierLearner
         from oi_tasks.training.device import prepare
         from oi_tasks.training.practice import Practice
+        from oi_tasks.training.seen import SeenPhotos
 
         device = prepare(self.recipe.seed)
         dataset = io.input("shards", self.dataset)
@@ -97,7 +98,8 @@ class TrainClassifier(Job):
         recipe = self.recipe
         model = Classifier(recipe.backbone, len(train.index.classes), recipe.head, side, recipe.mirror)
         load_pretrained(model.encoder, recipe.backbone, recipe.weights, io.store, io.scratch)
-        return ClassifierLearner(model, train, tune, recipe.batch, device, recipe.loss, Practice.of(recipe))
+        practice, seen = Practice.of(recipe), SeenPhotos(io.settings.cache / "features")
+        return ClassifierLearner(model, train, tune, recipe.batch, device, recipe.loss, practice, seen)
 
     def _describe(self, io: JobIO, learner: "ClassifierLearner", scores: "Scores") -> "ModelMeta":
         from oi_tasks.io.class_map import class_map_facts
