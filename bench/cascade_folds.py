@@ -10,7 +10,6 @@ import csv
 import json
 import os
 import shutil
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -19,11 +18,10 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from bench.folds import ANNOTATION, TUNE, bring_in, image_labels, servers
+from bench.chain import Chain
+from bench.folds import ANNOTATION, TUNE, image_labels, servers
 from oi_tasks.io.outputs import Outputs
 from oi_tasks.io.store import Store
-from oi_tasks.jobs import job_class
-from oi_tasks.jobs.base import execute
 from oi_tasks.profile import Profile, load_profile
 from oi_tasks.settings import Settings
 
@@ -87,23 +85,8 @@ def with_test_split(release: Path, held: set[str], folder: Path) -> Path:
 
 def scored(profile: Profile, settings: Settings, folder: Path) -> dict[str, Any]:
     """The jobs from fetch to evaluate: numbers of the whole by part, and of each class with masks."""
-    release = {"kind": "folder", "folders": [str(folder)], "splits": ["train", TEST]}
-    fields = {"release": release, "splits": {"tune": TUNE, "test": 0.0}}
-    alone = Profile.model_validate(profile.model_dump(mode="json") | fields)
-
-    def run(job: str, **inputs: Any) -> str:
-        said.update({job: execute(job_class(job).from_profile(alone, **inputs), settings)})
-        print(f"{job}: {said[job]['seconds']:.0f} s", file=sys.stderr)
-        return str(said[job]["id"])
-
-    said: dict[str, dict[str, Any]] = {}
-    validated, classes = bring_in(run)
-    run("plan", classes=classes)
-    dataset = run("shards", validated=validated, classes=classes)
-    classifier = run("train_classifier", dataset=dataset)
-    clusters = said["plan"]["result"]["clusters"]
-    semseg = [run("train_semseg", dataset=dataset, classifier=classifier, cluster=name) for name in clusters]
-    evaluation = run("evaluate", dataset=dataset, classifier=classifier, semseg=semseg)
+    chain = Chain(profile, settings, folder, release_splits=["train", TEST], splits={"tune": TUNE, "test": 0.0})
+    evaluation = chain.to_evaluation()
     scores = Outputs(Store(settings), settings.cache).get("evaluate", evaluation).read_json("scores.json")
     found = {
         f"{part}/{name}": number["value"]
