@@ -51,7 +51,7 @@ class TrainClassifier(Job):
 
         recipe, epochs = self.recipe, self.recipe.epochs
         if epochs.frozen + epochs.each_stage + epochs.unfrozen == 0:
-            raise BadInput("no epoch is asked for", fix="set classifier.epochs in the profile")
+            raise BadInput("no epoch is asked for", fix="set classifier.epochs in the profile", code="profile")
         io.tracking.check()
         learner = self._setup(io)
         stages = transfer_stages(
@@ -93,7 +93,7 @@ class TrainClassifier(Job):
         cache = ShardCache(dataset, io.settings.cache_limit)
         train, tune = (ShardReader(dataset, split, cache=cache) for split in ("train", "tune"))
         if len(train) == 0:
-            raise BadInput("the dataset has no photo to train on", where=f"shards/{self.dataset}")
+            raise BadInput("the dataset has no photo to train on", where=f"shards/{self.dataset}", code="no_data")
         side = max(max(size) for size in train.index.canvases.values())
         recipe = self.recipe
         model = Classifier(recipe.backbone, len(train.index.classes), recipe.head, side, recipe.mirror)

@@ -90,7 +90,7 @@ class TrainSemseg(Job):
         classes = index.positions(index.cluster(self.cluster).classes)
         train, tune = (ClusterPhotos(reader, classes, self.recipe.negatives) for reader in readers)
         if train.with_boxes == 0:
-            raise BadInput(f"no photo of the train split has a box of the cluster {self.cluster}")
+            raise BadInput(f"no photo of the train split has a box of the cluster {self.cluster}", code="no_data")
         recipe = self.recipe
         encoder = EncoderSource.of(io, recipe.encoder, self.weights, self.classifier, "semseg")
         model, backbone = encoder.fill(Semseg(encoder.backbone, len(classes))), encoder.backbone

@@ -85,7 +85,7 @@ def _create(backbone: str) -> nn.Module:
     if not timm.is_model(backbone):
         near = difflib.get_close_matches(backbone, timm.list_models(), n=3)
         fix = f"did you mean {' or '.join(near)}?" if near else "timm.list_models() names them all"
-        raise BadInput(f"timm has no backbone {backbone!r}", fix=fix)
+        raise BadInput(f"timm has no backbone {backbone!r}", fix=fix, code="backbone")
     try:
         return timm.create_model(backbone, pretrained=False, num_classes=0, global_pool="")
     except (TypeError, ValueError, AssertionError):
@@ -107,4 +107,4 @@ def _channels(model: nn.Module, backbone: str) -> int:
 
 def _no_maps(backbone: str) -> BadInput:
     text = f"the backbone {backbone!r} does not give feature maps at strides 8, 16 and 32 for photos of any shape"
-    return BadInput(text, fix="choose a convolutional one: resnet, convnext, efficientnet, …")
+    return BadInput(text, fix="choose a convolutional one: resnet, convnext, efficientnet, …", code="backbone")
