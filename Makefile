@@ -1,6 +1,6 @@
 # The one task runner, for people, hooks and CI. `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo up stop status test test-fast lint format bench lock clean
+.PHONY: help venv demo up stop status test test-fast lint format docs bench lock clean
 
 PROFILE ?= demo
 # The first of these that runs and is new enough makes the environment; or name one: make venv PYTHON=/path/to/python
@@ -71,6 +71,10 @@ lint: venv ## check style, formatting and types
 format: venv ## format the code, and mend what the linter can
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+docs: venv ## write anew the documents that are made from the code
+	$(BIN)/oi profiles --reference > docs/profile.md
+	$(BIN)/python docs/draw.py
 
 bench: venv ## measure [ONLY=name]
 	$(BIN)/python -m bench $(ONLY)

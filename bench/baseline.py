@@ -9,16 +9,14 @@ import argparse
 import csv
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from bench.folds import ANNOTATION, bring_in, part_of, servers
+from bench.chain import Chain
+from bench.folds import ANNOTATION, part_of, servers
 from oi_tasks.errors import BadInput
-from oi_tasks.jobs import job_class
-from oi_tasks.jobs.base import execute
 from oi_tasks.profile import Profile, load_profile
 from oi_tasks.settings import Settings
 
@@ -56,25 +54,11 @@ def photos_of(release: Path, names: Collection[str]) -> set[str]:
 
 def compare(profile: Profile, settings: Settings, release: Path) -> dict[str, Any]:
     """The jobs from fetch to the comparison. Returns what the last one said."""
-    fields = {"release": {"kind": "folder", "folders": [str(release)]}}
-    alone = Profile.model_validate(profile.model_dump(mode="json") | fields)
-
-    def run(job: str, **inputs: Any) -> str:
-        said.update({job: execute(job_class(job).from_profile(alone, **inputs), settings)})
-        print(f"{job}: {said[job]['seconds']:.0f} s", file=sys.stderr)
-        return str(said[job]["id"])
-
-    said: dict[str, dict[str, Any]] = {}
-    validated, classes = bring_in(run)
-    run("plan", classes=classes)
-    dataset = run("shards", validated=validated, classes=classes)
-    classifier = run("train_classifier", dataset=dataset)
-    detector = run("train_detector", dataset=dataset, classifier=classifier)
-    clusters = said["plan"]["result"]["clusters"]
-    semseg = [run("train_semseg", dataset=dataset, classifier=classifier, cluster=name) for name in clusters]
-    evaluation = run("evaluate", dataset=dataset, classifier=classifier, semseg=semseg)
-    run("compare_detector", evaluation=evaluation, detector=detector)
-    return said["compare_detector"]
+    chain = Chain(profile, settings, release)
+    evaluation = chain.to_evaluation()
+    trained = {"dataset": chain.id_of("shards"), "classifier": chain.id_of("train_classifier")}
+    chain.run("compare_detector", evaluation=evaluation, detector=chain.run("train_detector", **trained))
+    return chain.said["compare_detector"]
 
 
 if __name__ == "__main__":

@@ -14,13 +14,12 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from oi_tasks.jobs import job_class
-from oi_tasks.jobs.base import execute
+from bench.chain import Chain
 from oi_tasks.local import services
 from oi_tasks.local.addresses import Addresses
 from oi_tasks.profile import Profile, Weights, load_profile
@@ -120,26 +119,9 @@ def part_of(release: Path, ids: Collection[str], folder: Path) -> Path:
 
 def train(profile: Profile, settings: Settings, training: Path) -> dict[str, Any]:
     """The jobs from fetch to the classifier, on all photos of a folder. Returns what the last one said."""
-    fields = {"release": {"kind": "folder", "folders": [str(training)]}, "splits": {"tune": TUNE, "test": 0.0}}
-    alone = Profile.model_validate(profile.model_dump(mode="json") | fields)
-
-    def run(job: str, **inputs: Any) -> str:
-        said.update({job: execute(job_class(job).from_profile(alone, **inputs), settings)})
-        return str(said[job]["id"])
-
-    said: dict[str, dict[str, Any]] = {}
-    validated, classes = bring_in(run)
-    run("train_classifier", dataset=run("shards", validated=validated, classes=classes))
-    return said["train_classifier"]
-
-
-def bring_in(run: Callable[..., str]) -> tuple[str, str]:
-    """From fetch to collapse, each by `run`, which returns an id: the ids of the clean tables and of the classes."""
-    fetched = run("fetch")
-    tables = run("tables", release=fetched)
-    photos = run("photos", release=fetched, tables=tables)
-    validated = run("validate", snapshot=run("snapshot", release=fetched, tables=tables, photos=photos))
-    return validated, run("collapse", validated=validated)
+    chain = Chain(profile, settings, training, splits={"tune": TUNE, "test": 0.0})
+    chain.to_classifier()
+    return chain.said["train_classifier"]
 
 
 def score(said: dict[str, Any], settings: Settings, held: Path, scratch: Path) -> dict[str, Any]:

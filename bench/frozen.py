@@ -25,7 +25,7 @@ C = 0.1  # as in the thing to beat
 def main() -> None:
     """Compute the features once, then learn and score five times."""
     named = argparse.ArgumentParser(add_help=False)
-    named.add_argument("--profile", default="real-photos-large", help="whose encoder and canvases")
+    named.add_argument("--profile", default="real-photos", help="whose encoder and canvases")
     profile = load_profile(named.parse_known_args()[0].profile)
     wanted = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, parents=[named]

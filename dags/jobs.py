@@ -15,6 +15,7 @@ from typing import Any
 
 from airflow.sdk import Asset, BaseOperator, Context, XComArg, task
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from oi_tasks.errors import OiError, coded
 from oi_tasks.pods.manifest import TRAINING, job_words
 from oi_tasks.results import result_key
 from oi_tasks.settings import settings
@@ -47,15 +48,14 @@ def dataset(params: dict[str, Any], *, inlet_events: Any, triggering_asset_event
     """The dataset that started this run; on a timer or by hand, the newest one, of the profile that the form names."""
     events = list(triggering_asset_events.get(DATASET, [])) or list(inlet_events[DATASET])
     if not events:
-        raise AirflowSkipException("no dataset is published yet: run oi_ingest first")
+        raise AirflowSkipException(coded("no dataset is published yet: run oi_ingest first", "no_dataset"))
     found = [dict(event.extra) for event in events]
     if params["profile"] != NEWEST:
         name = _in_words(params["profile"])["name"]
         found = [extra for extra in found if extra["profile"]["name"] == name]
         if not found:
-            raise AirflowFailException(
-                f"no dataset of the profile {name} is published yet: run oi_ingest with it first"
-            )
+            what = f"no dataset of the profile {name} is published yet: run oi_ingest with it first"
+            raise AirflowFailException(coded(what, "no_dataset"))
     return found[-1]
 
 
@@ -67,14 +67,13 @@ def profile(params: dict[str, Any]) -> dict[str, Any]:
 
 def _in_words(name: str, source: str | None = None) -> dict[str, Any]:
     """A profile, on another release if one is named. What cannot be is said in a line, and not tried again."""
-    from oi_tasks.errors import OiError
     from oi_tasks.profile import load_profile, with_source
 
     try:
         found = load_profile(name)
         return (with_source(found, source) if source else found).model_dump(mode="json")
     except OiError as error:
-        raise AirflowFailException(str(error)) from None
+        raise AirflowFailException(error.line) from None
 
 
 @task
@@ -82,9 +81,8 @@ def cluster_fields(planned: dict[str, Any], params: dict[str, Any]) -> list[dict
     """One set of fields for each cluster to train."""
     there = planned["result"]["clusters"]
     if unknown := sorted(set(params.get("clusters") or ()) - set(there)):
-        raise AirflowFailException(
-            f"there is no cluster {', '.join(unknown)} to train; there are {', '.join(there) or 'none'}"
-        )
+        what = f"there is no cluster {', '.join(unknown)} to train; there are {', '.join(there) or 'none'}"
+        raise AirflowFailException(coded(what, "not_found"))
     return [{"cluster": name} for name in there]
 
 
@@ -163,7 +161,8 @@ class ProcessJobOperator(JobTask, BaseOperator):
         code = self._process.wait()
         if code != 0:
             failure = AirflowFailException if code in FINAL_EXITS else AirflowException
-            raise failure(f"{self.job} ended with status {code}: {last[0] if last else 'it said nothing'}")
+            said = last[0] if last else "it said nothing"
+            raise failure(coded(f"{self.job} ended with status {code}: {said}", "step_failed"))
         return self.read_result(context)
 
     def on_kill(self) -> None:

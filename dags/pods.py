@@ -47,7 +47,7 @@ class PodJobOperator(JobTask, KubernetesPodOperator):
         try:
             self.pod_template_dict = pod_manifest(self.job, pods, self.arguments_for(context), labels, settings())
         except OiError as error:
-            raise AirflowFailException(str(error)) from None
+            raise AirflowFailException(error.line) from None
         return super().build_pod_request_obj(context, dry_run=dry_run)
 
     def trigger_reentry(self, context: Context, event: dict[str, Any]) -> Any:
@@ -72,7 +72,7 @@ class PodJobOperator(JobTask, KubernetesPodOperator):
             super().cleanup(pod, remote_pod, *args, **kwargs)
         except AirflowException:
             fault = end_fault(_plain(remote_pod), self.job, self.size)
-            raise (AirflowFailException if fault.final else AirflowException)(str(fault)) from None
+            raise (AirflowFailException if fault.final else AirflowException)(fault.line) from None
 
     def _found(self, event: dict[str, Any]) -> k8s.V1Pod | None:
         """The pod of an event as it is now; None when it is gone."""

@@ -10,6 +10,7 @@ from typing import Any
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Context, Param, task
+from oi_tasks.errors import coded
 
 import notify
 
@@ -69,7 +70,8 @@ def decide(*, ti: Any) -> str | None:
     """Go on to the promotion, or enter that a person, or the time, said no."""
     asked, answer = ti.xcom_pull(task_ids="ask") == "approve", ti.xcom_pull(task_ids="approve", key="answer")
     if asked and not answer:
-        raise RuntimeError("a person was asked, and their answer cannot be read: nothing is promoted")
+        what = "a person was asked, and their answer cannot be read: nothing is promoted"
+        raise RuntimeError(coded(what, "not_approved"))
     answer = answer or AUTOMATIC
     ti.xcom_push(key="approval", value=answer)
     return next_step(ti.xcom_pull(task_ids="serve_check"), answer)

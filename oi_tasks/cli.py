@@ -6,17 +6,25 @@ import pkgutil
 import sys
 import traceback
 from pathlib import Path
+from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
 
 from oi_tasks import __version__, commands
 from oi_tasks.commands.steps import add_steps
-from oi_tasks.errors import OiError
+from oi_tasks.errors import OiError, coded
 
 app = typer.Typer(
     help="Open Images, retrained every night. Each step is a command; `oi STEP --schema` prints its fields.",
     no_args_is_help=True,
+    epilog=commands.for_example(
+        "oi demo                            # start the servers, and train to a promoted model",
+        "oi status                          # what runs, and who is champion",
+        "oi validate my-release             # every fault of a release in a folder",
+        "oi predict photo.jpg --draw drawn  # boxes, by the champion",
+        "oi collapse --help                 # every command's help ends with an example",
+    ),
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -28,7 +36,7 @@ for _file in pkgutil.iter_modules(commands.__path__):  # a command is a file in 
 add_steps(app)
 
 
-@app.command("version")
+@app.command("version", epilog=commands.for_example("oi version"))
 def version() -> None:
     """Print the version."""
     print(__version__)
@@ -40,7 +48,7 @@ def main() -> None:
         status = app(standalone_mode=False)  # of a command that ends itself by typer.Exit, its status is returned
         sys.exit(status if isinstance(status, int) else 0)
     except OiError as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"oi: {error}", markup=False)
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"oi: {error.line}", markup=False)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -48,14 +56,24 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except Exception as error:
-        # Click's usage errors say themselves what is wrong and where.
-        show = getattr(error, "show", None)
-        if show is not None:
-            show()
-            sys.exit(getattr(error, "exit_code", 2))
+        if hasattr(error, "show"):
+            _show_usage(error)
         if os.environ.get("OI_DEBUG"):
             raise
         at = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{type(error).__name__} at {Path(at.filename).name}:{at.lineno}: {' '.join(str(error).split())}"
-        print(f"oi: a fault in oi itself: {place}; OI_DEBUG=1 shows all of it", file=sys.stderr)
+        line = coded(f"a fault in oi itself: {place}; OI_DEBUG=1 shows all of it", "fault")
+        print(f"oi: {line}", file=sys.stderr)
         sys.exit(1)
+
+
+def _show_usage(error: Any) -> NoReturn:
+    """Say in a line like all others what Click cannot use; of a group without a command, show the help."""
+    said = error.format_message()
+    if "\n" in said:
+        error.show()
+    else:
+        asked = error.ctx.command_path if error.ctx else "oi"
+        line = coded(f"{said.rstrip('.')}; `{asked} --help` says what it takes", "usage")
+        print(f"oi: {line}", file=sys.stderr)
+    sys.exit(error.exit_code)

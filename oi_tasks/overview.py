@@ -77,7 +77,7 @@ def look(settings: Settings, dag_id: str = "", run_id: str = "") -> Overview:
         try:
             return question()
         except OiError as error:
-            problems.append(str(error))
+            problems.append(error.line)
             return otherwise
 
     champion = ask(lambda: Registry(settings.mlflow_url).at_alias(CASCADE, CHAMPION), None)

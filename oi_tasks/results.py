@@ -1,5 +1,7 @@
 """Where the results of a DAG's tasks stand in the work bucket: a folder a run, from which the next tasks read them."""
 
+from urllib.parse import quote
+
 RUNS = "runs/"
 
 
@@ -7,3 +9,11 @@ def result_key(dag_id: str, run_id: str, task_id: str, map_index: int | None = N
     """The key of one task's result; `map_index` is the number of a mapped one, else None or -1."""
     index = f"-{map_index}" if map_index is not None and map_index >= 0 else ""
     return f"{RUNS}{dag_id}/{run_id}/{task_id}{index}.json"
+
+
+def airflow_page(url: str, key: str) -> str:
+    """The page of the run that a result belongs to; empty where it is of none, or Airflow's address is not known."""
+    if not url or not key.startswith(RUNS):
+        return ""
+    dag_id, run_id, _ = key.removeprefix(RUNS).split("/", 2)
+    return f"{url.rstrip('/')}/dags/{dag_id}/runs/{quote(run_id, safe='')}"

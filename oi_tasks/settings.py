@@ -65,4 +65,6 @@ def settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = "OI_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise BadInput(f"the setting {name} cannot be used: {first['msg']}", where=str(env_file)) from None
+        raise BadInput(
+            f"the setting {name} cannot be used: {first['msg']}", where=str(env_file), code="setting"
+        ) from None

@@ -56,7 +56,7 @@ def report(key: str) -> Response:
     try:
         page = Store(settings(), tries=0).get_bytes(REPORTS, key)
     except OiError as error:
-        return PlainTextResponse(str(error), 404 if isinstance(error, NotFound) else 503)
+        return PlainTextResponse(error.line, 404 if isinstance(error, NotFound) else 503)
     return HTMLResponse(page, headers={"Content-Security-Policy": SANDBOX})
 
 
@@ -79,7 +79,7 @@ def of_task(dag_id: str, run_id: str, task_id: str, what: str, map_index: int = 
             place = page_of(settings(), key, what)
             address = None if place is None else _address(place)
     except OiError as error:
-        return PlainTextResponse(str(error), 503)
+        return PlainTextResponse(error.line, 503)
     if address is None:
         told = f"{task_id} of the run {run_id} has nothing to show here yet: open this again once it has got that far"
         return PlainTextResponse(told, 404)

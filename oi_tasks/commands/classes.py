@@ -8,6 +8,7 @@ import typer
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from oi_tasks.commands import for_example
 from oi_tasks.errors import BadInput
 from oi_tasks.profile import Classes, Clusters, Override, describe
 
@@ -20,7 +21,11 @@ app = typer.Typer()
 RULES = Classes()
 
 
-@app.command("classes", rich_help_panel="Data")
+@app.command(
+    "classes",
+    epilog=for_example("oi classes hierarchy.json class-descriptions-boxable.csv counts.csv --max-classes 76"),
+    rich_help_panel="Data",
+)
 def classes(
     hierarchy: Annotated[Path, typer.Argument(help="the hierarchy, as published: JSON")],
     descriptions: Annotated[Path, typer.Argument(help="the descriptions: CSV of MID and name")],
@@ -47,6 +52,7 @@ def classes(
             f"{max_classes} classes of at least {min_boxes:,} boxes cover at most"
             f" {done.reachable / counted.total:.2%} of all {counted.total:,} boxes, not {min_coverage:.2%}",
             fix="allow more classes, smaller ones, or a lower coverage",
+            code="coverage",
         )
     document = class_document(tree, names, done, counted.total, Clusters().max_classes)
     if pages is not None:
@@ -67,11 +73,11 @@ def read_overrides(source: str) -> tuple[Override, ...]:
         value = yaml.safe_load(path.read_text(encoding="utf-8") if where == source else source)
         found: tuple[Override, ...] = TypeAdapter(tuple[Override, ...]).validate_python(value)
     except OSError as error:
-        raise BadInput(f"the overrides cannot be read: {error.strerror}", where) from None
+        raise BadInput(f"the overrides cannot be read: {error.strerror}", where, code="bad_file") from None
     except yaml.YAMLError as error:
-        raise BadInput(f"the overrides are not YAML: {' '.join(str(error).split())}", where) from None
+        raise BadInput(f"the overrides are not YAML: {' '.join(str(error).split())}", where, code="bad_file") from None
     except ValidationError as error:
-        raise BadInput(f"overrides: {describe(error)}", where) from None
+        raise BadInput(f"overrides: {describe(error)}", where, code="profile") from None
     return found
 
 
@@ -106,7 +112,7 @@ def write_pages(
         (folder / "hierarchy.html").write_text(page, encoding="utf-8")
         (folder / "classes.html").write_text(classes_page(chosen), encoding="utf-8")
     except OSError as error:
-        raise BadInput(f"the pages cannot be written: {error.strerror}", str(folder)) from None
+        raise BadInput(f"the pages cannot be written: {error.strerror}", str(folder), code="cannot_write") from None
 
 
 def show(document: dict[str, Any], counted: "Counts") -> None:

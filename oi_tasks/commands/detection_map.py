@@ -9,11 +9,20 @@ import typer
 if TYPE_CHECKING:
     from oi_tasks.core.openimages_map import Judgement
 
+from oi_tasks.commands import for_example
+
 app = typer.Typer()
 SHOWN = 5  # labels named in a remark
 
 
-@app.command("detection-map", rich_help_panel="Models")
+@app.command(
+    "detection-map",
+    epilog=for_example(
+        "oi detection-map --boxes boxes.csv --image-labels labels.csv --hierarchy hierarchy.json \\",
+        "  --predictions predictions.csv",
+    ),
+    rich_help_panel="Models",
+)
 def detection_map(
     boxes: Annotated[Path, typer.Option("--boxes", help="true boxes: the release's annotations-bbox CSV")],
     image_labels: Annotated[Path, typer.Option("--image-labels", help="verified labels: its imagelabels CSV")],

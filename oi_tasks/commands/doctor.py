@@ -7,15 +7,17 @@ from typing import Annotated
 
 import typer
 
+from oi_tasks.commands import for_example
 from oi_tasks.commands.steps import ProfileOption
 from oi_tasks.profile import load_profile
 from oi_tasks.settings import settings
 
 app = typer.Typer()
 COLOURS = {"ok": "green", "failed": "red", "not configured": "dim", "unknown": "yellow"}
+WIDE = 1000  # columns: more than any line has
 
 
-@app.command("doctor")
+@app.command("doctor", epilog=for_example("oi doctor --profile demo", "OI_ENV_FILE=.oi/env oi doctor --json"))
 def doctor(
     profile: ProfileOption = "demo",
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
@@ -49,7 +51,8 @@ def doctor(
         table = Table("check", "state", "found", "what to do", box=None, pad_edge=False)
         for check in checks:
             table.add_row(check.name, Text(check.state, COLOURS[check.state]), Text(check.said), Text(check.fix))
-        Console().print(table)
+        # In a pipe a check stays on its line, so that grep finds what belongs together.
+        Console(width=None if sys.stdout.isatty() else WIDE).print(table)
     if any(check.state == "failed" for check in checks):
         sys.exit(1)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from oi_tasks.commands import for_example
 from oi_tasks.commands.steps import (
     PANEL,
     ForceOption,
@@ -31,7 +32,14 @@ CHAMPION = "models:/oi-classifier@champion"
 SHOWN = 12  # classes in the table, the weakest first
 
 
-@app.command("evaluate", rich_help_panel=PANEL)
+@app.command(
+    "evaluate",
+    epilog=for_example(
+        "oi evaluate my-release --model models:/oi-classifier@champion --page errors.html",
+        "oi evaluate --profile demo --set dataset=$DATASET --set classifier=$CLASSIFIER   # the step",
+    ),
+    rich_help_panel=PANEL,
+)
 def evaluate(
     folder: Annotated[str, typer.Argument(help="a folder in release form; without one, the step of the pipeline")] = "",
     model: Annotated[str, typer.Option("--model", help="models:/NAME@ALIAS, models:/NAME/VERSION, or a folder")] = "",
@@ -49,9 +57,11 @@ def evaluate(
     """Score a classifier on a folder of photos, or candidate and champion on a dataset (a step of the pipeline)."""
     of_folder, of_step = bool(model or split or as_json or page), bool(profile or sets or result or force or schema)
     if folder and of_step:
-        raise BadInput("--profile, --set, --result, --force and --schema are of the step, which takes no folder")
+        raise BadInput(
+            "--profile, --set, --result, --force and --schema are of the step, which takes no folder", code="usage"
+        )
     if of_folder and not folder:
-        raise BadInput("--model, --split, --json and --page score a folder", fix="give its path")
+        raise BadInput("--model, --split, --json and --page score a folder", fix="give its path", code="usage")
     if folder:
         _score(Path(folder).expanduser(), model or CHAMPION, split, as_json, page)
     else:
@@ -100,7 +110,7 @@ def _write_page(
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise BadInput(f"the page cannot be written: {error.strerror}", where=str(path)) from None
+        raise BadInput(f"the page cannot be written: {error.strerror}", where=str(path), code="cannot_write") from None
     _say(f"the error analysis is in {path}")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from oi_tasks.commands import for_example
 from oi_tasks.errors import BadInput
 
 if TYPE_CHECKING:
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
     from oi_tasks.io.ledger import Ledger
 
 app = typer.Typer()
-ledger = typer.Typer(help="What was promoted, refused and rolled back.", no_args_is_help=True)
+ledger = typer.Typer(
+    help="What was promoted, refused and rolled back.", no_args_is_help=True, epilog=for_example("oi ledger list")
+)
 app.add_typer(ledger, name="ledger", rich_help_panel="Champion")
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
 
@@ -27,7 +30,7 @@ def _ledger() -> "Ledger":
     return Ledger(Store(settings()))
 
 
-@ledger.command("list")
+@ledger.command("list", epilog=for_example("oi ledger list", "oi ledger list --json"))
 def list_entries(as_json: JsonOption = False) -> None:
     """List all entries, one a line."""
     entries = _ledger().entries()
@@ -37,7 +40,7 @@ def list_entries(as_json: JsonOption = False) -> None:
     _table(entries)
 
 
-@ledger.command("show")
+@ledger.command("show", epilog=for_example("oi ledger show 17"))
 def show(
     number: Annotated[int, typer.Argument(help="number of the entry", min=1)], as_json: JsonOption = False
 ) -> None:
@@ -51,7 +54,7 @@ def show(
             print(f"{name if place == 0 else '':<8} {line}")
 
 
-@ledger.command("verify")
+@ledger.command("verify", epilog=for_example("oi ledger verify"))
 def verify(as_json: JsonOption = False) -> None:
     """Check that no entry is missing or changed; the exit status is 1 where one is, and it is named."""
     count = _ledger().verify()
@@ -61,7 +64,7 @@ def verify(as_json: JsonOption = False) -> None:
         print(f"the ledger is whole: {count} entries, each naming the one before, none written over or removed")
 
 
-@ledger.command("at")
+@ledger.command("at", epilog=for_example("oi ledger at 2026-11-26", "oi ledger at 2026-11-26T09:30 --json"))
 def at(
     date: Annotated[str, typer.Argument(help="a day (its end, UTC) or a moment: 2026-11-26, 2026-11-26T09:30")],
     as_json: JsonOption = False,
@@ -91,7 +94,7 @@ def parse_moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise BadInput(f"{text!r} is no date", fix="write it as 2026-11-26 or 2026-11-26T09:30") from None
+        raise BadInput(f"{text!r} is no date", fix="write it as 2026-11-26 or 2026-11-26T09:30", code="usage") from None
     if len(text) == len("2026-11-26"):
         moment = datetime.combine(moment.date(), time.min) + timedelta(days=1, seconds=-1)
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -11,6 +11,8 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+from oi_tasks.commands import for_example
+
 app = typer.Typer(help="The local servers.", no_args_is_help=True, pretty_exceptions_enable=False)
 PANEL = "Local servers"
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -39,11 +41,11 @@ def console_of_servers() -> "Iterator[Console]":
     except PortsTaken as taken:
         errors = Console(stderr=True, highlight=False, soft_wrap=True)
         for problem in taken.problems[:-1]:
-            errors.print(f"oi: {problem}", markup=False)
+            errors.print(f"oi: {problem.line}", markup=False)
         raise taken.problems[-1] from None
 
 
-@app.command("up", rich_help_panel=PANEL)
+@app.command("up", epilog=for_example("oi up", "OI_AIRFLOW_PORT=8081 oi up"), rich_help_panel=PANEL)
 def up() -> None:
     """Start MinIO, MLflow and Airflow beside the checkout, or find them running."""
     from oi_tasks.local import services
@@ -52,7 +54,7 @@ def up() -> None:
         services.start(state_folder(), dags=dags_folder(), say=lambda text: console.print(text, markup=False))
 
 
-@app.command("down", rich_help_panel=PANEL)
+@app.command("down", epilog=for_example("oi down"), rich_help_panel=PANEL)
 def down() -> None:
     """End the servers that `oi up` or `oi demo` started, and nothing else."""
     from oi_tasks.local import services
@@ -62,7 +64,7 @@ def down() -> None:
             console.print("nothing runs")
 
 
-@app.command("demo", rich_help_panel=PANEL)
+@app.command("demo", epilog=for_example("oi demo", "oi demo --profile real-photos"), rich_help_panel=PANEL)
 def demo(profile: Annotated[str, typer.Option("--profile", help="the profile to run with")] = "demo") -> None:
     """Start the servers, ingest, retrain, and follow it until a model is promoted."""
     from oi_tasks.local.demo import demo as run_demo

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from oi_tasks.commands import for_example
 from oi_tasks.commands.profiles import PANEL
 
 app = typer.Typer()
@@ -21,7 +22,11 @@ gate:
 """
 
 
-@app.command("own-photos", rich_help_panel=PANEL)
+@app.command(
+    "own-photos",
+    epilog=for_example("oi own-photos pictures my-release", "oi own-photos pictures my-release --boxes boxes.csv"),
+    rich_help_panel=PANEL,
+)
 def own_photos(
     photos: Annotated[Path, typer.Argument(help="a folder that holds a folder of photos for each class")],
     to: Annotated[Path, typer.Argument(help="the release's folder, which must not exist yet")],
@@ -29,10 +34,7 @@ def own_photos(
         Path | None, typer.Option("--boxes", help="CSV: file, class, x_min, x_max, y_min, y_max (shares from 0 to 1)")
     ] = None,
 ) -> None:
-    """Write your own photos in the form of a release, and a profile that trains on it.
-
-    For example: oi own-photos pictures/ my-release/
-    """
+    """Write your own photos in the form of a release, and a profile that trains on it."""
     from oi_tasks.io.own_photos import make_release
     from oi_tasks.io.progress import ProgressLine
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 import yaml
 
+from oi_tasks.commands import for_example
 from oi_tasks.commands.steps import PANEL, ProfileOption, SetOption, parse_sets
 from oi_tasks.errors import BadInput
 from oi_tasks.jobs import JOBS
@@ -16,7 +17,14 @@ from oi_tasks.settings import settings
 app = typer.Typer()
 
 
-@app.command("pod", rich_help_panel=PANEL)
+@app.command(
+    "pod",
+    epilog=for_example(
+        "oi pod train_classifier --profile demo --set dataset=$DATASET",
+        "oi pod train_classifier --profile demo --gpus 2 --json",
+    ),
+    rich_help_panel=PANEL,
+)
 def pod(
     job: Annotated[str, typer.Argument(help="the job, such as train_classifier")],
     profile: ProfileOption = "demo",
@@ -28,7 +36,7 @@ def pod(
     from oi_tasks.pods.manifest import input_labels, job_words, pod_manifest
 
     if job not in JOBS:
-        raise BadInput(f"there is no job {job!r}", fix=f"choose one of {', '.join(JOBS)}")
+        raise BadInput(f"there is no job {job!r}", fix=f"choose one of {', '.join(JOBS)}", code="usage")
     fields, chosen = parse_sets(sets), _with_gpus(load_profile(profile), job, gpus)
     words = job_words(job, chosen.model_dump(mode="json"), fields)
     made = pod_manifest(job, chosen.pods, words, input_labels(job, fields), settings())

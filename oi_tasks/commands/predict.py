@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from oi_tasks.commands import for_example
 from oi_tasks.errors import BadInput
 from oi_tasks.settings import settings
 
@@ -46,7 +47,13 @@ class Summary:
     left_out: list[str] = field(default_factory=list)
 
 
-@app.command("predict", rich_help_panel="Models")
+@app.command(
+    "predict",
+    epilog=for_example(
+        "oi predict photo.jpg pictures --draw drawn", "oi predict pictures --model models:/oi-cascade/3 --out boxes.csv"
+    ),
+    rich_help_panel="Models",
+)
 def predict(
     photos: Annotated[list[str], typer.Argument(help="files, folders, or s3://bucket/key of the store")],
     model: Annotated[str, typer.Option("--model", help="address in the registry, or a folder")] = CHAMPION,
@@ -66,7 +73,7 @@ def predict(
         opened, name = open_model(model, settings(), Path(scratch))
     if not opened.finds_boxes:
         fix = "take one that has clusters, such as models:/oi-cascade@champion"
-        raise BadInput("the model finds no boxes: it has no cluster that does", name, fix)
+        raise BadInput("the model finds no boxes: it has no cluster that does", name, fix, code="no_model")
     rows, summary = [], Summary()
     pictures = _Pictures(draw, opened) if draw else None
     for one in _predict(opened, listed):
@@ -86,7 +93,9 @@ def predict(
         _show(rows)
     _say(summary, opened)
     if len(summary.left_out) == len(listed):
-        raise BadInput(f"none of the {len(listed)} photos can be read", fix="each one's reason stands above")
+        raise BadInput(
+            f"none of the {len(listed)} photos can be read", fix="each one's reason stands above", code="no_photos"
+        )
 
 
 def _predict(model: "Predictor", photos: "list[PhotoAt]") -> "Iterator[Predicted]":
@@ -147,7 +156,9 @@ class _Pictures:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise BadInput(f"the folder for pictures cannot be made: {error.strerror}", where=str(folder)) from None
+            raise BadInput(
+                f"the folder for pictures cannot be made: {error.strerror}", where=str(folder), code="cannot_write"
+            ) from None
 
     def add(self, one: Predicted) -> None:
         """Draw one."""
@@ -189,7 +200,7 @@ def _write(path: Path, rows: list[dict[str, Any]]) -> None:
             else:
                 file.writelines(json.dumps(row) + "\n" for row in rows)
     except OSError as error:
-        raise BadInput(f"the file cannot be written: {error.strerror}", where=str(path)) from None
+        raise BadInput(f"the file cannot be written: {error.strerror}", where=str(path), code="cannot_write") from None
 
 
 def _show(rows: list[dict[str, Any]]) -> None:

@@ -5,21 +5,19 @@ from typing import Annotated
 import typer
 import yaml
 
+from oi_tasks.commands import for_example
 from oi_tasks.profile import load_profile, profile_files
 
 app = typer.Typer()
 PANEL = "Profiles and data"
 
 
-@app.command("profiles", rich_help_panel=PANEL)
+@app.command("profiles", epilog=for_example("oi profiles", "oi profiles demo"), rich_help_panel=PANEL)
 def profiles(
     name: Annotated[str, typer.Argument(help="a profile to print in full, with its defaults")] = "",
     reference: Annotated[bool, typer.Option("--reference", help="print every field there is, as Markdown")] = False,
 ) -> None:
-    """List the profiles, or print one with all its defaults.
-
-    For example: oi profiles demo
-    """
+    """List the profiles, or print one with all its defaults."""
     if reference:
         from oi_tasks.profile.reference import reference as made
 

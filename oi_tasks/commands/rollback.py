@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import typer
 
+from oi_tasks.commands import for_example
 from oi_tasks.errors import BadInput
 
 app = typer.Typer()
@@ -16,7 +17,13 @@ ByOption = Annotated[str, typer.Option("--by", help="who asks; you, if nobody is
 JsonOption = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
 
 
-@app.command("rollback", rich_help_panel=PANEL)
+@app.command(
+    "rollback",
+    epilog=for_example(
+        'oi rollback --reason "misses dogs"', 'oi rollback --to 12 --reason "12 was the last good one" --by ann'
+    ),
+    rich_help_panel=PANEL,
+)
 def rollback(reason: ReasonOption, to: ToOption = None, by: ByOption = "", as_json: JsonOption = False) -> None:
     """Bring an earlier champion back: the cascade and its parts, with the reason in the ledger."""
     from pydantic import ValidationError
@@ -29,7 +36,7 @@ def rollback(reason: ReasonOption, to: ToOption = None, by: ByOption = "", as_js
     try:
         job = RollBack(request=uuid4().hex, reason=reason, to=to, by=by)
     except ValidationError as error:
-        raise BadInput(f"--{describe(error)}", fix="say in a few words why") from None
+        raise BadInput(f"--{describe(error)}", fix="say in a few words why", code="usage") from None
     result = execute(job, settings())["result"]
     if as_json:
         print(json.dumps(result, indent=2))

@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from oi_tasks.commands.steps import PANEL, ForceOption, ProfileOption, ResultOption, SchemaOption, SetOption, run_step
+from oi_tasks.commands import for_example
+from oi_tasks.commands.steps import (
+    PANEL,
+    ForceOption,
+    ProfileOption,
+    ResultOption,
+    SchemaOption,
+    SetOption,
+    run_step,
+    step_example,
+)
 from oi_tasks.errors import OiError
 from oi_tasks.jobs import JOBS
 from oi_tasks.settings import settings
@@ -21,7 +31,11 @@ JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
 SnapshotArgument = Annotated[str, typer.Argument(help="an id, its first digits, or `latest`")]
 
 
-@snapshot.callback(invoke_without_command=True, help=f"{JOBS['snapshot']} Or look at the snapshots there are.")
+@snapshot.callback(
+    invoke_without_command=True,
+    help=f"{JOBS['snapshot']} Or look at the snapshots there are.",
+    epilog=for_example("oi snapshot list", step_example("snapshot")),
+)
 def step(
     context: typer.Context,
     profile: ProfileOption = "",
@@ -43,7 +57,7 @@ def _snapshots() -> "Snapshots":
     return Snapshots(Outputs(Store(settings()), settings().cache))
 
 
-@snapshot.command("list")
+@snapshot.command("list", epilog=for_example("oi snapshot list", "oi snapshot list --json"))
 def list_(as_json: JsonOption = False) -> None:
     """List the snapshots, the oldest first."""
     rows = [one.summary() for one in _snapshots().all()]
@@ -57,7 +71,7 @@ def list_(as_json: JsonOption = False) -> None:
         print(f"{row['id']}  {row['at'][:19]}  {counts}  {', '.join(row['sources'])}")
 
 
-@snapshot.command("show")
+@snapshot.command("show", epilog=for_example("oi snapshot show latest", "oi snapshot show 3f0a --json"))
 def show(name: SnapshotArgument, as_json: JsonOption = False) -> None:
     """Show what a snapshot holds, of which release and profile, and when and by which code it was made."""
     facts = _snapshots().find(name).facts()
@@ -76,7 +90,7 @@ def show(name: SnapshotArgument, as_json: JsonOption = False) -> None:
     print(f"objects  {len(objects)}, {sum(one['size'] for one in objects)} bytes, photos and release files beside them")
 
 
-@snapshot.command("diff")
+@snapshot.command("diff", epilog=for_example("oi snapshot diff 3f0a latest --examples 20"))
 def diff(
     before: SnapshotArgument,
     after: SnapshotArgument,
@@ -100,7 +114,7 @@ def diff(
                 print(f"  {change:<8} {_row(row)}")
 
 
-@snapshot.command("verify")
+@snapshot.command("verify", epilog=for_example("oi snapshot verify", "oi snapshot verify latest"))
 def verify(
     name: Annotated[str, typer.Argument(help="an id, its first digits, or `latest`; none: every snapshot")] = "",
     as_json: JsonOption = False,
@@ -125,7 +139,9 @@ def verify(
             print(f"  not read {unread}")
     bad = [found["snapshot"] for found in told if not found["ok"]]
     if bad:
-        raise OiError(f"{len(bad)} of {len(told)} snapshots differ from what was published", ", ".join(bad))
+        raise OiError(
+            f"{len(bad)} of {len(told)} snapshots differ from what was published", ", ".join(bad), code="damaged"
+        )
 
 
 def _row(row: dict[str, Any]) -> str:

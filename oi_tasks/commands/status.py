@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from oi_tasks.commands import for_example
 from oi_tasks.commands.local import PANEL, console_of_servers, state_folder
 
 if TYPE_CHECKING:
@@ -17,12 +18,9 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
 
-@app.command("status", rich_help_panel=PANEL)
+@app.command("status", epilog=for_example("oi status", "oi status --json"), rich_help_panel=PANEL)
 def status(as_json: Annotated[bool, typer.Option("--json", help="print it as JSON")] = False) -> None:
-    """Tell what runs here (pid, address, health, memory), who is champion, and what happened last.
-
-    For example: oi status --json
-    """
+    """Tell what runs here (pid, address, health, memory), who is champion, and what happened last."""
     from oi_tasks.local import services
     from oi_tasks.overview import look
     from oi_tasks.settings import Settings
@@ -57,7 +55,7 @@ def _airflow(state: Any) -> dict[str, Any]:
         runs = {dag: airflow.last_run(dag) for dag in (INGEST, RETRAIN) if airflow.dag_exists(dag)}
         waiting = airflow.waiting()
     except OiError as error:
-        return {"problem": str(error)}
+        return {"problem": error.line}
     return {"runs": {dag: run.model_dump(mode="json") for dag, run in runs.items() if run}, "waiting": waiting}
 
 

@@ -1,12 +1,14 @@
 """Every step of the pipeline as a command: `oi STEP --profile … --set field=value`."""
 
 import json
+import shlex
 from typing import Annotated, Any
 
 import typer
 import yaml
 from pydantic import ValidationError
 
+from oi_tasks.commands import for_example
 from oi_tasks.errors import BadInput
 from oi_tasks.jobs import JOBS, job_class
 from oi_tasks.jobs.base import Job, execute
@@ -21,17 +23,51 @@ ForceOption = Annotated[bool, typer.Option("--force", help="compute anew what an
 SchemaOption = Annotated[bool, typer.Option("--schema", help="print the fields as a JSON schema, and end")]
 
 
+EXAMPLES = {
+    "tables": "release",
+    "photo_part": "release tables digits=01234567",
+    "photos": "release tables",
+    "snapshot": "release tables photos",
+    "validate": "snapshot",
+    "data_gate": "validated",
+    "collapse": "validated",
+    "plan": "classes",
+    "shards": "classes validated",
+    "train_classifier": "dataset",
+    "train_semseg": "dataset classifier cluster=animal",
+    "train_detector": "dataset classifier",
+    "evaluate": "dataset classifier",
+    "gate": "evaluation",
+    "serve_check": "verdict",
+    "turn_down": "verdict 'approval={answer: reject, by: ann, at: today}'",
+    "promote": "verdict served",
+    "roll_back": "request=by-hand 'reason=misses dogs'",
+    "compare_variants": "'models=[$BASE, $VARIANT]'",
+    "compare_detector": "evaluation detector",
+    "report": "verdict",
+}
+"""The fields that each step's example sets; a bare name stands for an id that a step before has printed."""
+
+
+def step_example(name: str) -> str:
+    """A step by hand. Ids of its inputs are variables of a shell: `RELEASE=$(oi fetch --profile demo | jq -r .id)`."""
+    fields = shlex.split(EXAMPLES.get(name, ""))
+    sets = [field if "=" in field else f"{field}=${field.upper()}" for field in fields]
+    quoted = [f'"{field}"' if set(field) & set(" [{") else field for field in sets]
+    return " ".join((f"oi {name} --profile demo", *(f"--set {field}" for field in quoted)))
+
+
 def parse_sets(sets: list[str]) -> dict[str, Any]:
     """`field=value` words as fields. Lists and mappings are YAML; any other value is text the field understands."""
     fields: dict[str, Any] = {}
     for word in sets:
         name, equals, value = word.partition("=")
         if not equals or not name:
-            raise BadInput(f"--set {word!r} is not field=value")
+            raise BadInput(f"--set {word!r} is not field=value", code="usage")
         try:
             fields[name] = yaml.safe_load(value) if value[:1] in ("[", "{") else value
         except yaml.YAMLError:
-            raise BadInput(f"the value of --set {word!r} is not YAML") from None
+            raise BadInput(f"the value of --set {word!r} is not YAML", code="usage") from None
     return fields
 
 
@@ -41,11 +77,13 @@ def make_job(name: str, profile: str, fields: dict[str, Any]) -> Job:
     unknown = sorted(set(fields) - set(cls.model_fields))
     if unknown:
         fix = f"its fields are {', '.join(cls.model_fields)}"
-        raise BadInput(f"the job {name} has no field {', '.join(unknown)}", fix=fix)
+        raise BadInput(f"the job {name} has no field {', '.join(unknown)}", fix=fix, code="field")
     try:
         return cls.from_profile(load_profile(profile), **fields) if profile else cls(**fields)
     except ValidationError as error:
-        raise BadInput(f"{name}: {describe(error)}", fix=f"`oi {name} --schema` prints its fields") from None
+        raise BadInput(
+            f"{name}: {describe(error)}", fix=f"`oi {name} --schema` prints its fields", code="field"
+        ) from None
 
 
 def run_step(name: str, profile: str, sets: list[str], result: str, force: bool, schema: bool) -> None:
@@ -75,4 +113,4 @@ def _add(app: typer.Typer, name: str) -> None:
     ) -> None:
         run_step(name, profile, sets, result, force, schema)
 
-    app.command(name, help=JOBS[name], rich_help_panel=PANEL)(command)
+    app.command(name, help=JOBS[name], epilog=for_example(step_example(name)), rich_help_panel=PANEL)(command)

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from oi_tasks.commands import for_example
 from oi_tasks.commands.steps import PANEL
 from oi_tasks.errors import BadInput, Stopped
 from oi_tasks.pods.manifest import TRAINING
@@ -20,8 +21,9 @@ OWN_WORDS = (2, 3, 4, 75)  # statuses by which a job says what its failure means
 
 @app.command(
     "torchrun",
+    epilog=for_example("oi torchrun 2 train_classifier --profile demo --set dataset=$DATASET"),
     rich_help_panel=PANEL,
-    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+    context_settings={"allow_interspersed_args": False},  # what follows the number is the training's
 )
 def torchrun(
     processes: Annotated[
@@ -34,7 +36,9 @@ def torchrun(
     Ends with the status of the job itself, which torchrun alone would lose.
     """
     if words[0] not in TRAINING:
-        raise BadInput(f"{words[0]} does not train", fix=f"only {', '.join(TRAINING)} run in several processes")
+        raise BadInput(
+            f"{words[0]} does not train", fix=f"only {', '.join(TRAINING)} run in several processes", code="usage"
+        )
     _enough_gpus(processes)
     from oi_tasks.training.device import cores
 
@@ -67,4 +71,6 @@ def _enough_gpus(processes: int) -> None:
 
     there = torch.cuda.device_count()
     if 0 < there < processes:
-        raise BadInput(f"{processes} processes need as many GPUs, and here are {there}", fix="see pods.gpu.gpus")
+        raise BadInput(
+            f"{processes} processes need as many GPUs, and here are {there}", fix="see pods.gpu.gpus", code="gpus"
+        )

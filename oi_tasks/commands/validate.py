@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from oi_tasks.commands import for_example
 from oi_tasks.commands.steps import (
     PANEL,
     ForceOption,
@@ -35,7 +36,13 @@ STRICT = {"mostly": 1.0, "max_quarantined": 1.0}
 COLOURS = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
 
 
-@app.command("validate", rich_help_panel=PANEL)
+@app.command(
+    "validate",
+    epilog=for_example(
+        "oi validate my-release --page quality.html", "oi validate --profile demo --set snapshot=$SNAPSHOT   # the step"
+    ),
+    rich_help_panel=PANEL,
+)
 def validate(
     folder: Annotated[str, typer.Argument(help="a release in a folder; left out, a snapshot of the store")] = "",
     split: Annotated[list[str], typer.Option("--split", help="splits of the folder to judge; may be repeated")] = [],  # noqa: B006
@@ -56,12 +63,12 @@ def validate(
     if not folder:
         for name, given in (("--split", split), ("--json", as_json), ("--page", page)):
             if given:
-                raise BadInput(f"{name} needs a folder", fix="name it: oi validate FOLDER")
+                raise BadInput(f"{name} needs a folder", fix="name it: oi validate FOLDER", code="usage")
         run_step("validate", profile, sets, result, force, schema)
         return
     for name, given in (("--set", sets), ("--result", result), ("--force", force), ("--schema", schema)):
         if given:
-            raise BadInput(f"{name} goes with the step, not with a folder")
+            raise BadInput(f"{name} goes with the step, not with a folder", code="usage")
     quality = judge_folder(Path(folder), split or ["train"], profile, Path(page) if page else None, quiet=as_json)
     if as_json:
         print(json.dumps(said(quality), indent=1, allow_nan=False))
@@ -81,7 +88,7 @@ def judge_folder(
         asked = load_profile(profile).quality
         parameters = {"mostly": asked.mostly, "max_quarantined": asked.max_quarantined}
     if page is not None and not page.parent.is_dir():
-        raise BadInput("the page's folder does not exist", where=str(page.parent))
+        raise BadInput("the page's folder does not exist", where=str(page.parent), code="cannot_write")
     release = ReleaseFolder(folder, splits)
     if not quiet:
         for text in release.lacks():

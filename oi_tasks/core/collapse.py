@@ -134,7 +134,7 @@ class _Ruling:
             elif made.action == "merge":
                 if cls is None:
                     what = f"{made.label} cannot merge into {made.into}, which is dropped"
-                    raise BadInput(what, "classes.overrides of the profile", "keep that by hand too")
+                    raise BadInput(what, "classes.overrides of the profile", "keep that by hand too", code="profile")
                 fates[made.label] = Fate(cls, "merged: by hand")
             else:
                 nameless = made.label in self.asked.nameless and "nameless_keep_mid" in self.asked.off

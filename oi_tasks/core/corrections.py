@@ -24,17 +24,19 @@ def check(corrections: Collection[Correction], labels: Collection[str], max_clas
     for made in corrections:
         for label in (made.label, made.into):
             if label is not None and label not in labels:
-                raise BadInput(f"the override names {label}, which is no label of the hierarchy", WHERE)
+                raise BadInput(f"the override names {label}, which is no label of the hierarchy", WHERE, code="profile")
         if (made.action == "merge") != (made.into is not None):
-            raise BadInput(f"the override of {made.label}: `into` goes with merge, and only there", WHERE)
+            raise BadInput(
+                f"the override of {made.label}: `into` goes with merge, and only there", WHERE, code="profile"
+            )
         if made.label == made.into:
-            raise BadInput(f"the override merges {made.label} into itself", WHERE)
+            raise BadInput(f"the override merges {made.label} into itself", WHERE, code="profile")
     named = [made.label for made in corrections]
     twice = sorted({label for label in named if named.count(label) > 1})
     if twice:
-        raise BadInput(f"two overrides name {', '.join(twice)}", WHERE)
+        raise BadInput(f"two overrides name {', '.join(twice)}", WHERE, code="profile")
     if sum(made.action == "keep" for made in corrections) > max_classes:
-        raise BadInput("more labels are kept by hand than classes.max allows", WHERE)
+        raise BadInput("more labels are kept by hand than classes.max allows", WHERE, code="profile")
 
 
 def apply(corrections: Iterable[Correction], forest: Forest) -> Forest:
@@ -49,7 +51,7 @@ def apply(corrections: Iterable[Correction], forest: Forest) -> Forest:
     for made in corrections:
         if made.action == "merge":
             if made.into in dropped:
-                raise BadInput(f"{made.label} cannot merge into {made.into}, which is dropped", WHERE)
+                raise BadInput(f"{made.label} cannot merge into {made.into}, which is dropped", WHERE, code="profile")
             home[made.label] = made.into
     past = {label: home[label] for label in dropped}
     for label, above in home.items():
@@ -64,7 +66,7 @@ def apply(corrections: Iterable[Correction], forest: Forest) -> Forest:
         while at is not None:
             if at in met:
                 what = f"the override merges {made.label} into {made.into}, which rolls up into {made.label}"
-                raise BadInput(what, WHERE)
+                raise BadInput(what, WHERE, code="profile")
             met.add(at)
             at = home[at]
     return Forest(home, own)

@@ -52,7 +52,9 @@ def connect(settings: Settings) -> "ApiClient":
         from kubernetes import client, config
     except ImportError:
         raise OiError(
-            "the Python package kubernetes is missing here", fix="use the orchestrator's environment"
+            "the Python package kubernetes is missing here",
+            fix="use the orchestrator's environment",
+            code="cluster_down",
         ) from None
     configuration = client.Configuration()
     try:
@@ -63,7 +65,9 @@ def connect(settings: Settings) -> "ApiClient":
     except Exception as error:  # it raises whatever a broken file leads to
         text = " ".join(str(error).split())[:160]
         fix = "OI_KUBECONFIG is the path of a kubeconfig; without it, oi must run in a pod of the cluster"
-        raise OiError(f"the cluster's address and key cannot be read: {text}", where, fix) from None
+        raise OiError(
+            f"the cluster's address and key cannot be read: {text}", where, fix, code="cluster_down"
+        ) from None
     configuration.retries = False
     return client.ApiClient(configuration)
 
@@ -78,10 +82,10 @@ def _version(client: "ApiClient") -> str:
         return str(VersionApi(client).get_code(_request_timeout=TIMEOUT).git_version)
     except ApiException as error:
         fix = "the kubeconfig's key may have run out"
-        raise OiError(f"the cluster answers {error.status} {error.reason}", host, fix) from None
+        raise OiError(f"the cluster answers {error.status} {error.reason}", host, fix, code="cluster_down") from None
     except (HTTPError, OSError) as error:
         fix = "is the address in the kubeconfig right, and the cluster up?"
-        raise OiError(f"the cluster does not answer: {type(error).__name__}", host, fix) from None
+        raise OiError(f"the cluster does not answer: {type(error).__name__}", host, fix, code="cluster_down") from None
 
 
 def _inside(client: "ApiClient", settings: Settings, pods: Pods) -> Iterator[Check]:

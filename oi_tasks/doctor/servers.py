@@ -20,7 +20,7 @@ def listens(name: str, url: str) -> None:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or type(error).__name__
         fix = "`oi status` tells of the local servers, `oi up` starts them; for others see `oi doctor --help`"
-        raise Unreachable(f"{name} cannot be reached: {reason}", where=url, fix=fix) from None
+        raise Unreachable(f"{name} cannot be reached: {reason}", where=url, fix=fix, code="unreachable") from None
 
 
 def store(settings: Settings) -> list[Check]:

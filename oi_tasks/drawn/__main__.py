@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         draw_release(options.folder, options.photos, options.seed, defects=not options.clean)
     except OiError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {error.line}", file=sys.stderr)
         return error.exit_code
     print(f"{options.photos} photos in {options.folder}")
     return 0

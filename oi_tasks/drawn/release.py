@@ -65,7 +65,7 @@ def draw_release(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BadInput("the folder is not empty", where=str(folder), fix="name a new one", code="folder_not_empty")
     if photos < FEWEST_PHOTOS:
-        raise BadInput(f"{photos} photos are too few", fix=f"ask for at least {FEWEST_PHOTOS}", code="too_few_photos")
+        raise BadInput(f"{photos} photos are too few", fix=f"ask for at least {FEWEST_PHOTOS}", code="usage")
     (folder / "train").mkdir(parents=True)
     tables: dict[str, list[Row]] = {name: [] for name in COLUMNS}
     for i, photo in enumerate(_photos(photos, seed, defects)):

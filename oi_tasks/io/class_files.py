@@ -29,7 +29,9 @@ def read_hierarchy(path: Path) -> Hierarchy:
         return Hierarchy(read_edges(json.loads(_text(path, "hierarchy"))))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         what = f"the hierarchy cannot be read: {type(error).__name__} {error}"
-        raise BadInput(what, str(path), "it is a JSON file of nodes with LabelName, Subcategory and Part") from None
+        raise BadInput(
+            what, str(path), "it is a JSON file of nodes with LabelName, Subcategory and Part", code="bad_file"
+        ) from None
 
 
 def read_descriptions(path: Path) -> dict[str, str]:
@@ -39,9 +41,11 @@ def read_descriptions(path: Path) -> dict[str, str]:
         if len(row) >= 2 and MID.match(row[0].strip()):
             names.setdefault(row[0].strip(), row[1].strip())
         elif row and line > 1:
-            raise BadInput(f"line {line} of the descriptions is no MID and name: {','.join(row)[:80]}", str(path))
+            raise BadInput(
+                f"line {line} of the descriptions is no MID and name: {','.join(row)[:80]}", str(path), code="bad_line"
+            )
     if not names:
-        raise BadInput("the descriptions name no label", str(path), "each line is a MID and a name")
+        raise BadInput("the descriptions name no label", str(path), "each line is a MID and a name", code="bad_file")
     return names
 
 
@@ -53,16 +57,20 @@ def read_counts(path: Path, total: int | None = None) -> Counts:
     """
     rows = [row for row in csv.reader(_text(path, "counts").splitlines()) if any(cell.strip() for cell in row)]
     if not rows:
-        raise BadInput("the file of counts is empty", str(path))
+        raise BadInput("the file of counts is empty", str(path), code="bad_file")
     header = not any(MID.match(cell.strip()) for cell in rows[0])
     label, count = _columns(rows, header, path)
     boxes: dict[str, int] = {}
     for line, row in enumerate(rows[header:], 1 + header):
         mid, number = (row[place].strip() if place < len(row) else "" for place in (label, count))
         if not MID.match(mid) or not number.isdecimal():
-            raise BadInput(f"line {line} of the counts has no MID and whole number: {','.join(row)[:80]}", str(path))
+            raise BadInput(
+                f"line {line} of the counts has no MID and whole number: {','.join(row)[:80]}",
+                str(path),
+                code="bad_line",
+            )
         if mid in boxes:
-            raise BadInput(f"the counts name {mid} twice", str(path))
+            raise BadInput(f"the counts name {mid} twice", str(path), code="bad_line")
         boxes[mid] = int(number)
     return _with_total(boxes, total, path)
 
@@ -78,7 +86,10 @@ def _columns(rows: list[list[str]], header: bool, path: Path) -> tuple[int, int]
     if not labels or not counts:
         lacks = "column of MIDs" if not labels else "column of box counts"
         raise BadInput(
-            f"the counts have no {lacks}: {','.join(rows[0])[:80]}", str(path), "name them LabelName and TrainBoxes"
+            f"the counts have no {lacks}: {','.join(rows[0])[:80]}",
+            str(path),
+            "name them LabelName and TrainBoxes",
+            code="missing_column",
         )
     return labels[0], counts[0]
 
@@ -86,7 +97,7 @@ def _columns(rows: list[list[str]], header: bool, path: Path) -> tuple[int, int]
 def _with_total(boxes: dict[str, int], total: int | None, path: Path) -> Counts:
     counted = sum(boxes.values())
     if not counted:
-        raise BadInput("the counts are all zero", str(path))
+        raise BadInput("the counts are all zero", str(path), code="no_data")
     told_by = "--total-boxes"
     if total is None:
         found = {facts.name: rows for facts in sorted(path.parent.glob("*facts.json")) if (rows := _rows(facts))}
@@ -94,7 +105,7 @@ def _with_total(boxes: dict[str, int], total: int | None, path: Path) -> Counts:
         alone = len(fitting) == 1
         total, told_by = (next(iter(fitting.values())), next(iter(fitting))) if alone else (counted, "the counts' sum")
     if total < counted:
-        raise BadInput(f"there cannot be {total:,} boxes in all: {counted:,} are counted", str(path))
+        raise BadInput(f"there cannot be {total:,} boxes in all: {counted:,} are counted", str(path), code="usage")
     return Counts(boxes, total, told_by)
 
 
@@ -111,6 +122,6 @@ def _text(path: Path, what: str) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise BadInput(f"the file of {what} cannot be read: {error.strerror}", str(path)) from None
+        raise BadInput(f"the file of {what} cannot be read: {error.strerror}", str(path), code="bad_file") from None
     except UnicodeDecodeError:
-        raise BadInput(f"the file of {what} is not text in UTF-8", str(path)) from None
+        raise BadInput(f"the file of {what} is not text in UTF-8", str(path), code="bad_file") from None

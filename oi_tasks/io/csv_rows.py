@@ -90,7 +90,7 @@ class CsvRows:
                     rest += data
                 if len(rest) > LONGEST:
                     what = f"the {self.table} file has more than {LONGEST} bytes without the end of a line"
-                    raise BadInput(what, self.source, "it must be plain CSV, not compressed", code="not_csv")
+                    raise BadInput(what, self.source, "it must be plain CSV, not compressed", code="bad_file")
             if rest:
                 yield rest
 

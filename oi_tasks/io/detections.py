@@ -54,7 +54,7 @@ def read_detection_files(boxes: Path, image_labels: Path, hierarchy: Path, predi
     true = _read(boxes, "boxes", TRUTH, GROUP)
     _check_corners(true, boxes)
     if not true.height:
-        raise BadInput("there is no true box: nothing can be judged", where=str(boxes))
+        raise BadInput("there is no true box: nothing can be judged", where=str(boxes), code="no_data")
     said = _read(predictions, "predictions", PREDICTIONS)
     _check_corners(said, predictions)
     _refuse(said, ~pl.col("Score").is_finite(), predictions, "the Score is no number")
@@ -92,12 +92,12 @@ def read_hierarchy(path: Path) -> Hierarchy:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
         fix = "it is nested JSON of LabelName, Subcategory and Part"
-        raise BadInput(f"the hierarchy cannot be read: {reason}", where=str(path), fix=fix) from None
+        raise BadInput(f"the hierarchy cannot be read: {reason}", where=str(path), fix=fix, code="bad_file") from None
 
 
 def _there(path: Path, what: str) -> Path:
     if not path.is_file():
-        raise BadInput(f"there is no {what} file {path}")
+        raise BadInput(f"there is no {what} file {path}", code="no_file")
     return path
 
 
@@ -110,7 +110,7 @@ def _read(
     missing = [name for name in schema if name not in columns]
     if missing:
         found = f"{path}, which has {', '.join(columns) or 'no line'}"
-        raise BadInput(f"the {what} file lacks the column {', '.join(missing)}", where=found)
+        raise BadInput(f"the {what} file lacks the column {', '.join(missing)}", where=found, code="missing_column")
     rows = CsvRows(path, what, str(path), columns, {**schema, **optional})
     wanted = [*schema, *(name for name in optional if name in columns)]
     empty = pl.DataFrame(schema={name: {**schema, **optional}[name] for name in wanted})
@@ -118,7 +118,11 @@ def _read(
     if rows.unreadable.height:
         first = rows.unreadable.sort("line").row(0, named=True)
         more = f" (and {rows.unreadable.height - 1} more lines)" if rows.unreadable.height > 1 else ""
-        raise BadInput(f"a line of the {what} file cannot be read: {first['reason']}{more}", f"{path}:{first['line']}")
+        raise BadInput(
+            f"a line of the {what} file cannot be read: {first['reason']}{more}",
+            f"{path}:{first['line']}",
+            code="bad_line",
+        )
     return read
 
 
@@ -137,7 +141,7 @@ def _refuse(rows: pl.DataFrame, wrong: pl.Expr, path: Path, what: str, fix: str 
     places = rows.select(wrong.arg_true()).to_series()
     if len(places):
         more = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
-        raise BadInput(what + more, where=f"{path}:{places[0] + 2}", fix=fix)
+        raise BadInput(what + more, where=f"{path}:{places[0] + 2}", fix=fix, code="bad_line")
 
 
 def _distinct(column: str, tables: Iterable[pl.DataFrame]) -> list[str]:

@@ -138,7 +138,9 @@ class Web:
             raise _TryAgainError("it has no bytes from there on")
         if answer.status in BUSY:
             raise _TryAgainError(f"it answers {answer.status}")
-        raise Unreachable(f"the server answers {answer.status}", address, "check the address in the profile")
+        raise Unreachable(
+            f"the server answers {answer.status}", address, "check the address in the profile", code="source_down"
+        )
 
     def _again(self, address: str, work: Callable[[], Any], have: Callable[[], int]) -> Any:
         """Do it until it is done, or `TRIES` tries in a row have brought nothing."""
@@ -149,7 +151,9 @@ class Web:
         except RetryError as failed:
             error = failed.last_attempt.exception()
             why = str(error) if isinstance(error, _TryAgainError) else type(error).__name__
-            raise Unreachable(f"the server does not send the file: {why}", address, "try again later") from None
+            raise Unreachable(
+                f"the server does not send the file: {why}", address, "try again later", code="source_down"
+            ) from None
 
 
 class _Fruitless:

@@ -50,14 +50,16 @@ def split_in(folder: Path, wanted: str) -> tuple[str, str]:
     Raises BadInput when the folder is none, or has no photos of that split.
     """
     if not folder.is_dir():
-        raise BadInput(f"there is no folder {folder}", fix="give a folder in the form of a release")
+        raise BadInput(f"there is no folder {folder}", fix="give a folder in the form of a release", code="no_folder")
     there = [name for name in SPLITS if any((folder / name).glob("*.jpg"))]
     if not there:
         fix = "a release has its photos in test/, validation/ or train/, as <ImageID>.jpg"
-        raise BadInput("the folder has no photos", where=str(folder), fix=fix)
+        raise BadInput("the folder has no photos", where=str(folder), fix=fix, code="no_photos")
     if wanted and wanted not in there:
         fix = f"it has photos of {' and '.join(there)}"
-        raise BadInput(f"the folder has no photos of the split {wanted!r}", where=str(folder), fix=fix)
+        raise BadInput(
+            f"the folder has no photos of the split {wanted!r}", where=str(folder), fix=fix, code="no_photos"
+        )
     chosen = wanted or there[0]
     return chosen, "" if wanted or chosen == "test" else f"the folder has no test photos: those of {chosen} are scored"
 
@@ -82,7 +84,9 @@ class FolderAnnotation:
         found = {*self.boxes["LabelName"], *self.image_labels["LabelName"]}
         seen = ", ".join(self.names.get(label, label) for label in sorted(found)[:3])
         fix = f"its labels are {seen}, …" if seen else "see that its annotation names the photos that it holds"
-        return BadInput("no photo of the folder has a label of one of the model's classes", str(self.folder), fix)
+        return BadInput(
+            "no photo of the folder has a label of one of the model's classes", str(self.folder), fix, code="no_data"
+        )
 
 
 def read_annotation(
@@ -100,7 +104,9 @@ def read_annotation(
     annotation, files = sort_out(FolderSource(str(folder)).files(), (split,))
     if not any(file.kind in ("boxes", "image_labels") for file in annotation):
         fix = f"name them {split}-annotations-human-imagelabels-boxable.csv or {split}-annotations-bbox.csv"
-        raise BadInput(f"the folder has neither image labels nor boxes of {split}", where=str(folder), fix=fix)
+        raise BadInput(
+            f"the folder has neither image labels nor boxes of {split}", where=str(folder), fix=fix, code="no_file"
+        )
     read = {kind: _read(folder, annotation, kind) for kind in TABLES}
     boxes, image_labels = (read[kind][0] for kind in ("boxes", "image_labels"))
     index = {label: place for place, label in enumerate(classes)}

@@ -49,7 +49,9 @@ class Ledger:
         """One entry. Raises BadInput when there is none of that number."""
         found = next((entry for entry in self.entries() if entry.number == number), None)
         if found is None:
-            raise BadInput(f"the ledger has no entry {number}", fix="`oi ledger list` shows those there are")
+            raise BadInput(
+                f"the ledger has no entry {number}", fix="`oi ledger list` shows those there are", code="not_found"
+            )
         return found
 
     def append(

@@ -103,7 +103,11 @@ class Output:
 
     def _ref(self, name: str) -> ObjectRef:
         if name not in self.manifest.objects:
-            raise BadInput(f"the output {self.job}/{self.id} holds no {name}", fix="run the job again with --force")
+            raise BadInput(
+                f"the output {self.job}/{self.id} holds no {name}",
+                fix="run the job again with --force",
+                code="not_found",
+            )
         return self.manifest.objects[name]
 
 
@@ -128,7 +132,9 @@ class Outputs:
             manifest = self.store.get_json(DATA, manifest_key(job, output_id))
         except NotFound:
             fix = f"run `oi {job}` first, or check the id"
-            raise BadInput(f"no output {output_id!r} of {job} is published", self.store.endpoint, fix) from None
+            raise BadInput(
+                f"no output {output_id!r} of {job} is published", self.store.endpoint, fix, code="not_found"
+            ) from None
         return Output(self.store, self.cache, Manifest.model_validate(manifest))
 
     def find(self, job: str, key: str) -> Output | None:

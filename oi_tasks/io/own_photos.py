@@ -79,17 +79,26 @@ def make_release(photos: Path, to: Path, boxes: Path | None, progress: Callable[
 def _mids(photos: Path) -> dict[str, str]:
     """A MID for each class, by the class's name: the folder's."""
     if not photos.is_dir():
-        raise BadInput("there is no such folder", str(photos), "name the folder that holds a folder for each class")
+        raise BadInput(
+            "there is no such folder",
+            str(photos),
+            "name the folder that holds a folder for each class",
+            code="no_folder",
+        )
     names = sorted(path.name for path in photos.iterdir() if path.is_dir() and not path.name.startswith("."))
     mids = {name: "/o/" + re.sub(r"[^0-9a-z]+", "_", name.lower()).strip("_") for name in names}
     if len(names) < 2:
         fix = "put the photos of each class into a folder with the class's name"
-        raise BadInput(f"{len(names) or 'no'} folders of classes, and two are the fewest", str(photos), fix)
+        raise BadInput(
+            f"{len(names) or 'no'} folders of classes, and two are the fewest", str(photos), fix, code="no_data"
+        )
     for name, mid in mids.items():
         same = [other for other in names if mids[other] == mid and other != name]
         if same or mid == "/o/":
             fix = "rename the folder: letters a to z and digits must tell it apart"
-            raise BadInput(f"the class {name!r} has the same short name as {same or 'nothing'}", str(photos), fix)
+            raise BadInput(
+                f"the class {name!r} has the same short name as {same or 'nothing'}", str(photos), fix, code="bad_name"
+            )
     return mids
 
 
@@ -147,21 +156,33 @@ def _boxes(
     try:
         text = boxes.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"the boxes cannot be read: {error}", str(boxes)) from None
+        raise BadInput(f"the boxes cannot be read: {error}", str(boxes), code="bad_file") from None
     reader = csv.DictReader(text)
     if missing := [name for name in BOX_COLUMNS if name not in (reader.fieldnames or [])]:
-        raise BadInput(f"the boxes have no column {', '.join(missing)}", str(boxes), f"it has {reader.fieldnames}")
+        raise BadInput(
+            f"the boxes have no column {', '.join(missing)}",
+            str(boxes),
+            f"it has {reader.fieldnames}",
+            code="missing_column",
+        )
     for line, row in enumerate(reader, start=2):
         where = f"{boxes}, line {line}"
         path = photos / (row["file"] or "")
         if not path.is_file():
-            raise BadInput(f"there is no photo {row['file']!r}", where, "write it as class folder/file")
+            raise BadInput(
+                f"there is no photo {row['file']!r}", where, "write it as class folder/file", code="bad_line"
+            )
         image = hashlib.sha256(_jpeg(path)).hexdigest()[:16]
         if row["class"] not in mids or image not in known:
-            raise BadInput(f"there is no class {row['class']!r} with photos", where, f"there are {', '.join(mids)}")
+            raise BadInput(
+                f"there is no class {row['class']!r} with photos",
+                where,
+                f"there are {', '.join(mids)}",
+                code="bad_line",
+            )
         sides = tuple(_side(row[name], name, where) for name in BOX_COLUMNS[2:])
         if sides[0] >= sides[1] or sides[2] >= sides[3]:
-            raise BadInput("the box has no area: its min must be under its max", where)
+            raise BadInput("the box has no area: its min must be under its max", where, code="bad_line")
         found.append((image, "activemil", mids[row["class"]], "1", *map(str, sides), *[UNKNOWN] * len(FLAGS)))
     return found
 
@@ -172,7 +193,7 @@ def _side(text: str | None, name: str, where: str) -> float:
     except ValueError:
         value = -1.0
     if not 0 <= value <= 1:
-        raise BadInput(f"{name} is {text!r}, and must be a share from 0 to 1", where)
+        raise BadInput(f"{name} is {text!r}, and must be a share from 0 to 1", where, code="bad_line")
     return value
 
 

@@ -35,7 +35,7 @@ def list_photos(words: Sequence[str], store: Callable[[], Store]) -> list[PhotoA
     for word in words:
         found = list(_in_store(word, store()) if word.startswith(STORE) else _on_disk(word))
         if not found:
-            raise BadInput(f"there is no photo in {word}", fix=f"photos end in {', '.join(ENDINGS)}")
+            raise BadInput(f"there is no photo in {word}", fix=f"photos end in {', '.join(ENDINGS)}", code="no_photos")
         photos += found
     return photos
 
@@ -49,17 +49,19 @@ def _on_disk(word: str) -> Iterator[PhotoAt]:
     elif path.is_file():
         yield PhotoAt(word, path.read_bytes)
     else:
-        raise BadInput(f"there is no photo or folder {word}", fix="addresses of the store begin with s3://")
+        raise BadInput(
+            f"there is no photo or folder {word}", fix="addresses of the store begin with s3://", code="no_file"
+        )
 
 
 def _in_store(word: str, store: Store) -> Iterator[PhotoAt]:
     scheme, _, rest = word.partition("://")
     bucket, _, key = rest.partition("/")
     if not bucket:
-        raise BadInput(f"{word} names no bucket", fix="write s3://bucket/key")
+        raise BadInput(f"{word} names no bucket", fix="write s3://bucket/key", code="usage")
     if key and not key.endswith("/"):
         if not store.exists(bucket, key):
-            raise BadInput(f"the store has no object {word}", store.endpoint, "end a prefix with a /")
+            raise BadInput(f"the store has no object {word}", store.endpoint, "end a prefix with a /", code="not_found")
         yield PhotoAt(word, partial(store.get_bytes, bucket, key))
         return
     for name in store.list(bucket, key):

@@ -71,7 +71,7 @@ class DatasetIndex(BaseModel):
         trained = {entry.name: entry for entry in self.clusters if entry.trained}
         if name not in trained:
             fix = f"choose one of {', '.join(trained) or 'none: no cluster has enough photos'}"
-            raise BadInput(f"the dataset trains no cluster {name!r}", fix=fix)
+            raise BadInput(f"the dataset trains no cluster {name!r}", fix=fix, code="not_found")
         return trained[name]
 
 
@@ -128,7 +128,7 @@ class ShardReader:
         self, dataset: Output, split: str, bins: Iterable[str] | None = None, cache: ShardCache | None = None
     ) -> None:
         if split not in SPLITS:
-            raise BadInput(f"there is no split {split!r}", fix=f"choose one of {', '.join(SPLITS)}")
+            raise BadInput(f"there is no split {split!r}", fix=f"choose one of {', '.join(SPLITS)}", code="usage")
         self.dataset, self.split = dataset, split
         self.index = DatasetIndex.model_validate(dataset.read_json(INDEX))
         wanted = tuple(self.index.canvases if bins is None else bins)

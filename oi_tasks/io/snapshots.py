@@ -74,10 +74,12 @@ class Snapshots:
         if word == "latest":
             every = self.all()
             if not every:
-                raise BadInput("there is no snapshot yet", fix="run the ingest: oi demo, or the DAG oi_ingest")
+                raise BadInput(
+                    "there is no snapshot yet", fix="run the ingest: oi demo, or the DAG oi_ingest", code="not_found"
+                )
             return every[-1]
         found = [one for one in self.outputs.list("snapshot") if one == word or word == one[: max(SHORTEST, len(word))]]
         if len(found) == 1:
             return self.get(found[0])
         what = f"{len(found)} snapshots begin with {word!r}" if found else f"there is no snapshot {word!r}"
-        raise BadInput(what, self.outputs.store.endpoint, fix="`oi snapshot list` shows them")
+        raise BadInput(what, self.outputs.store.endpoint, fix="`oi snapshot list` shows them", code="not_found")

@@ -143,7 +143,7 @@ class WebSource(Source):
     def files(self) -> Iterator[SourceFile]:
         """Raise BadInput."""
         fix = "use release.kind: published, and name its files under release.files"
-        raise BadInput("a web address cannot be listed", self.address, fix)
+        raise BadInput("a web address cannot be listed", self.address, fix, code="source")
 
     def read(self, name: str, at_most: int = LARGEST_READ) -> bytes:
         """The bytes of one file."""
@@ -177,7 +177,7 @@ def open_source(store: Store, address: str, settings: Settings) -> Source:
         return WebSource(address)
     if scheme:
         fix = "give a folder, s3://bucket/prefix, or a web address"
-        raise BadInput(f"there is no kind of source called {scheme}://", address, fix)
+        raise BadInput(f"there is no kind of source called {scheme}://", address, fix, code="source")
     return FolderSource(address)
 
 

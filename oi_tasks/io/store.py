@@ -58,6 +58,7 @@ class Store:
                 f"the store's address {settings.store_endpoint!r} is not a web address",
                 where="OI_STORE_ENDPOINT",
                 fix="write it as http://host:port",
+                code="setting",
             )
         self.endpoint = settings.store_endpoint.rstrip("/")
         key, secret = settings.store_access_key, settings.store_secret_key.get_secret_value()
@@ -94,11 +95,13 @@ class Store:
             if error.code in ("NoSuchKey", "NoSuchObject"):
                 raise NotFound("no such object in the store", where=where, code="not_found") from None
             if error.code == "NoSuchBucket":
-                raise Unreachable(f"the store has no bucket {bucket}", where, "create it: oi up, or k8s/") from None
+                raise Unreachable(
+                    f"the store has no bucket {bucket}", where, "create it: oi up, or k8s/", code="store_answer"
+                ) from None
             if error.code in KEY_PROBLEMS:
                 fix = "check OI_STORE_ACCESS_KEY and OI_STORE_SECRET_KEY"
                 raise Unreachable(f"the store refuses the key: {error.code}", where, fix, "store_key") from None
-            raise Unreachable(f"the store answered {error.code}: {error.message}", where) from None
+            raise Unreachable(f"the store answered {error.code}: {error.message}", where, code="store_answer") from None
         except (HTTPError, ServerError, InvalidResponseError, OSError) as error:
             if isinstance(error, OSError) and (error.filename is not None or is_full(error)):
                 raise  # a local file, not the store
@@ -229,7 +232,9 @@ class Store:
                 yield from list_versions(ask, prefix)
             except ValueError as error:
                 where = f"{self.endpoint} {bucket}/{prefix}"
-                raise Unreachable(f"the store's list of versions cannot be read: {error}", where) from None
+                raise Unreachable(
+                    f"the store's list of versions cannot be read: {error}", where, code="store_answer"
+                ) from None
 
     def _signed(self, method: str, path: str) -> str:
         """An address for a request that the SDK cannot make, good for ten minutes."""
@@ -277,7 +282,9 @@ class Store:
         if response.status in (409, 412):
             return False
         if response.status != 200:
-            raise Unreachable(f"the store answered {response.status} to a conditional write", f"{bucket}/{key}")
+            raise Unreachable(
+                f"the store answered {response.status} to a conditional write", f"{bucket}/{key}", code="store_answer"
+            )
         self._count(bucket, len(data))
         return True
 

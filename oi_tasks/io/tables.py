@@ -94,7 +94,9 @@ def open_table(path: Path, table: str, source: str) -> CsvRows:
             code="missing_column",
         )
     if len(set(columns)) < len(columns):
-        raise BadInput(f"the {table} file names a column twice", f"{source}, which has {', '.join(columns)}")
+        raise BadInput(
+            f"the {table} file names a column twice", f"{source}, which has {', '.join(columns)}", code="bad_file"
+        )
     return CsvRows(path, table, source, columns, form.schema, header, form.optional)
 
 

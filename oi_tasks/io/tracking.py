@@ -145,12 +145,16 @@ class Tracking:
         for name, value in tags.items():
             self.client.set_model_version_tag(model, str(version), name, value)
 
+    def describe(self, model: str, version: int, text: str) -> None:
+        """Write what stands on the page of a version, in Markdown."""
+        self.client.update_model_version(model, str(version), text)
+
     def download(self, model: str, version: int, to: Path) -> Path:
         """The folder of model files of a version. Raises BadInput when there is no such version."""
         import mlflow
 
         if not self.version_exists(model, version):
-            raise BadInput(f"the registry has no version {version} of {model}", where=self.url)
+            raise BadInput(f"the registry has no version {version} of {model}", where=self.url, code="not_found")
         to.mkdir(parents=True, exist_ok=True)
         found = Path(mlflow.artifacts.download_artifacts(f"models:/{model}/{version}", dst_path=str(to)))
         flavour = mlflow.models.Model.load(found).flavors["python_function"]
@@ -166,7 +170,7 @@ class Tracking:
         try:
             return Path(mlflow.artifacts.download_artifacts(f"models:/{model}/{version}", dst_path=str(to)))
         except MlflowException as error:
-            raise BadInput(" ".join(str(error).split())[:160], where=f"{model}/{version}") from None
+            raise BadInput(" ".join(str(error).split())[:160], where=f"{model}/{version}", code="not_found") from None
 
     def url_of(self, model: str, version: int) -> str:
         """The page of a version."""

@@ -39,7 +39,7 @@ JOBS = {
 def job_class(name: str) -> type["Job"]:
     """The class of a job. Raises BadInput for a name that is none."""
     if name not in JOBS:
-        raise BadInput(f"there is no job {name!r}", fix=f"choose one of {', '.join(JOBS)}")
+        raise BadInput(f"there is no job {name!r}", fix=f"choose one of {', '.join(JOBS)}", code="usage")
     class_name = "".join(word.capitalize() for word in name.split("_"))
     found = getattr(import_module(f"oi_tasks.jobs.{name}"), class_name)
     return found  # type: ignore[no-any-return]

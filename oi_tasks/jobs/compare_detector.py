@@ -71,7 +71,7 @@ class CompareDetector(Job):
             what = (
                 f"the detector was trained on the dataset {detector.meta.dataset}, the cascade evaluated on {dataset}"
             )
-            raise BadInput(what, fix="train the detector on the same dataset")
+            raise BadInput(what, fix="train the detector on the same dataset", code="not_comparable")
         reader = ShardReader(io.input("shards", dataset), "test")
         cascade = evaluated_cascade(io.outputs, evaluation, io.scratch)
         scored = self._scored(io, reader, cascade, detector)
@@ -116,7 +116,9 @@ class CompareDetector(Job):
 
         truth = Truth.of(reader, cascade.meta.ancestors)
         if not len(truth.boxes):
-            raise Refused("no test photo has a box: there is nothing to compare by", fix="raise splits.test")
+            raise Refused(
+                "no test photo has a box: there is nothing to compare by", fix="raise splits.test", code="no_data"
+            )
         places = sorted({place for found in cascade.places.values() for place in found})
         with io.progress("compare_detector", 2 * len(reader)) as progress:
             ours = boxes_by_row(cascade, reader, progress.update)

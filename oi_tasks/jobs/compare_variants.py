@@ -59,12 +59,14 @@ class CompareVariants(Job):
             output = io.input("train_classifier", model)
             key = canonical_json(output.manifest.fields["recipe"])
             if key not in wanted:
-                raise BadInput(f"the model {model} is of no variant of the profile {self.profile}")
+                raise BadInput(
+                    f"the model {model} is of no variant of the profile {self.profile}", code="not_comparable"
+                )
             variant, seed = wanted[key]
             scores[variant][seed] = dict(output.result["metrics"])
         base = scores.pop(BASE, {})
         if not base:
-            raise BadInput("the base is not among the models: there is nothing to compare with")
+            raise BadInput("the base is not among the models: there is nothing to compare with", code="not_comparable")
         found = effects(base, scores)
         (io.out / "effects.json").write_text(json.dumps([asdict(effect) for effect in found], indent=1))
         page = ablation_page(self.profile, base, found, self.ablation.variants)

@@ -11,10 +11,12 @@ from oi_tasks.io.store import REPORTS
 from oi_tasks.jobs.base import Job, JobIO, JobResult, OutputId
 from oi_tasks.jobs.plan import CASCADE
 from oi_tasks.profile import Profile
+from oi_tasks.results import airflow_page
 
 if TYPE_CHECKING:
     from oi_tasks.core.bootstrap import Resamples
     from oi_tasks.io.shards import ShardReader
+    from oi_tasks.io.tracking import TrackedRun
     from oi_tasks.models.cascade import Cascade
     from oi_tasks.models.scoring import Scores
 
@@ -74,7 +76,9 @@ class Evaluate(Job):
         reader = ShardReader(io.input("shards", self.dataset), "test")
         if not len(reader):
             raise Refused(
-                "the test split holds no photo: nothing can be judged", fix="raise splits.test in the profile"
+                "the test split holds no photo: nothing can be judged",
+                fix="raise splits.test in the profile",
+                code="no_data",
             )
         folder = io.scratch / "candidate"
         self._assemble(io, folder)
@@ -100,6 +104,7 @@ class Evaluate(Job):
         flat = {part: {name: found["value"] for name, found in named.items()} for part, named in numbers.items()}
         self._errors(io, reader, ours, numbers["classifier"])
         registered, run_id = self._register(io, folder, candidate, flat)
+        io.tracking.describe(CASCADE, registered, self._card(io, registered, candidate, scores))
         return self.Result(
             candidate=registered,
             champion=version,
@@ -201,7 +206,31 @@ class Evaluate(Job):
             run.artifact(io.out / ERRORS)
             known = io.tracking.version_with(CASCADE, "parts", tags["parts"])
             version = known or run.register(CASCADE, folder, summary=summary, tags=tags)
-            return version, run.id
+        io.tracking.tag(CASCADE, version, self._links(io, run))
+        return version, run.id
+
+    def _links(self, io: JobIO, run: "TrackedRun") -> dict[str, str]:
+        """Tags that lead on: to the run's page in MLflow, the error analysis and, where Airflow ran it, to its run."""
+        links = {"mlflow_page": run.url, "errors_page": f"{io.store.endpoint}/{REPORTS}/{self._page}"}
+        airflow = airflow_page(io.settings.airflow_url, io.result_to or "")
+        return links | ({"airflow_page": airflow} if airflow else {})
+
+    def _card(self, io: JobIO, version: int, candidate: "Cascade", scores: dict[str, Any]) -> str:
+        """The model card of the version, by this evaluation."""
+        from oi_tasks.reports.card import Card
+
+        validated = io.input("shards", self.dataset).manifest.fields.get("validated")
+        return Card(
+            model=CASCADE,
+            version=version,
+            snapshot=io.input("validate", validated).manifest.fields["snapshot"] if validated else "",
+            dataset=self.dataset,
+            classes=candidate.meta.names,
+            clusters=candidate.clusters,
+            test_photos=scores["test_photos"],
+            numbers=scores["numbers"],
+            errors=f"{REPORTS}/{self._page}",
+        ).markdown()
 
 
 def _compared(ours: "Scores", theirs: "Scores | None", drawn: "Resamples") -> dict[str, Any]:

@@ -108,17 +108,21 @@ class Fetch(Job):
 
     def _folders(self, io: JobIO) -> list[Source]:
         if not self.release.folders:
-            raise BadInput("the profile names no release", fix="give release.folders, or release.kind: drawn")
+            raise BadInput(
+                "the profile names no release", fix="give release.folders, or release.kind: drawn", code="source"
+            )
         sources = [open_source(io.store, folder, io.settings) for folder in self.release.folders]
         if len({source.name for source in sources}) < len(sources):
-            raise BadInput("two release folders have the same name", fix="rename one: photos are told apart by it")
+            raise BadInput(
+                "two release folders have the same name", fix="rename one: photos are told apart by it", code="source"
+            )
         return sources
 
     def _published(self, io: JobIO) -> Iterator[tuple[str, Source, SourceFile, Expected]]:
         """Each published file: its address, its source, its name there with size and stamp, what is known about it."""
         if not self.release.files or not self.release.photos.address:
             fix = "release.kind: published needs release.files and release.photos.address"
-            raise BadInput("the profile does not say where the release lies", fix=fix)
+            raise BadInput("the profile does not say where the release lies", fix=fix, code="source")
         for file in self.release.files:
             base, _, name = file.address.rpartition("/")
             source = open_source(io.store, base, io.settings)
@@ -126,7 +130,7 @@ class Fetch(Job):
                 facts = source.facts(name)
             except FileNotFoundError:
                 raise BadInput(
-                    "there is no such file", file.address, "correct it in the profile's release.files"
+                    "there is no such file", file.address, "correct it in the profile's release.files", code="no_file"
                 ) from None
             yield file.address, source, facts, Expected(file.size, file.md5, file.sha256)
 
@@ -144,7 +148,11 @@ class Fetch(Job):
 
         lists = [file for file in files if file["kind"] == "images"]
         if not lists:
-            raise BadInput("the release has no list of photos", fix="name train-images-boxable.csv in release.files")
+            raise BadInput(
+                "the release has no list of photos",
+                fix="name train-images-boxable.csv in release.files",
+                code="no_file",
+            )
         opened = []
         for file in lists:
             path = io.scratch / file["sha256"]

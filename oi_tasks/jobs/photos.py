@@ -36,9 +36,9 @@ class Photos(ChosenPhotos):
         for part in parts:
             if part.result["of"] != self.whole:
                 what = f"the part {part.id} is of another release, or of another choice of photos"
-                raise BadInput(what, fix="give the parts of one run")
+                raise BadInput(what, fix="give the parts of one run", code="field")
         digits = "".join(part.result["digits"] for part in parts)
         wrong = [digit for digit in DIGITS if digits.count(digit) != 1]
         if wrong:
             what = f"the parts do not hold each photo once: {', '.join(wrong)} is in none or in several of them"
-            raise BadInput(what, fix="give one part for each digit that an ImageID may begin with")
+            raise BadInput(what, fix="give one part for each digit that an ImageID may begin with", code="field")

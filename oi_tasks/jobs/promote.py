@@ -54,7 +54,9 @@ class Promote(Job):
         verdict = io.input("gate", self.verdict).read_json("verdict.json")
         candidate, judged_against = verdict["candidate"], verdict["champion"]
         if verdict["decision"] != "promote":
-            raise Refused(f"version {candidate} of {CASCADE} was refused by the gate", fix="its report says why")
+            raise Refused(
+                f"version {candidate} of {CASCADE} was refused by the gate", fix="its report says why", code="gate"
+            )
         self._check_served(io)
         approval = self.approval if self.approval and self.approval.answer != "automatic" else None
         if approval is not None and approval.answer != "approve":

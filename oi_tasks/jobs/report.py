@@ -89,5 +89,6 @@ class Report(Job):
                     (io.scratch / name).write_bytes(output.read_bytes(name))
                     run.artifact(io.scratch / name)
         run.log(metrics(spent.run), 0)
-        io.tracking.tag(CASCADE, verdict["candidate"], tags(spent.version, spent.currency))
+        page_of = {"report_page": f"{io.store.endpoint}/{REPORTS}/{self._page}"}
+        io.tracking.tag(CASCADE, verdict["candidate"], tags(spent.version, spent.currency) | page_of)
         return self.Result(report=f"{REPORTS}/{self._page}", mlflow=run.url)

@@ -73,7 +73,11 @@ class Shards(Job):
         class_map = io.input("collapse", self.classes).read_json("class_map.json")
         samples = self._in_order(read_samples(io.input("validate", self.validated), class_map))
         if samples.height == 0:
-            raise BadInput("no photo shows, or is verified not to show, any class", fix="check the class map's labels")
+            raise BadInput(
+                "no photo shows, or is verified not to show, any class",
+                fix="check the class map's labels",
+                code="no_data",
+            )
         written = []
         with io.progress("shards", samples.height) as progress:
             for (split, bin_name), rows in samples.group_by("split", "bin", maintain_order=True):

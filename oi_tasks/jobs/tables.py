@@ -101,12 +101,14 @@ class Tables(Job):
 
         files = [file for file in release.read_json("release.json")["files"] if file["kind"] == "hierarchy"]
         if len({file["sha256"] for file in files}) > 1:
-            raise BadInput("the releases bring different hierarchies", ", ".join(_where(file) for file in files))
+            raise BadInput(
+                "the releases bring different hierarchies", ", ".join(_where(file) for file in files), code="bad_file"
+            )
         try:
             edges = list(read_edges(json.loads(self._local(io, files[0]).read_bytes())))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             what = f"the hierarchy cannot be read: {type(error).__name__} {error}"
-            raise BadInput(what, where=_where(files[0])) from None
+            raise BadInput(what, where=_where(files[0]), code="bad_file") from None
         schema = {"kind": pl.String, "parent": pl.String, "child": pl.String, "depth": pl.Int32, "occurrence": pl.Int32}
         return pl.DataFrame([vars(edge) for edge in edges], schema=schema)
 

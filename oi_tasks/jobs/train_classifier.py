@@ -51,7 +51,7 @@ class TrainClassifier(Job):
 
         recipe, epochs = self.recipe, self.recipe.epochs
         if epochs.frozen + epochs.each_stage + epochs.unfrozen == 0:
-            raise BadInput("no epoch is asked for", fix="set classifier.epochs in the profile")
+            raise BadInput("no epoch is asked for", fix="set classifier.epochs in the profile", code="profile")
         io.tracking.check()
         learner = self._setup(io)
         stages = transfer_stages(
@@ -86,18 +86,20 @@ class TrainClassifier(Job):
         from oi_tasks.training.classifier import ClassifierLearner
         from oi_tasks.training.device import prepare
         from oi_tasks.training.practice import Practice
+        from oi_tasks.training.seen import SeenPhotos
 
         device = prepare(self.recipe.seed)
         dataset = io.input("shards", self.dataset)
         cache = ShardCache(dataset, io.settings.cache_limit)
         train, tune = (ShardReader(dataset, split, cache=cache) for split in ("train", "tune"))
         if len(train) == 0:
-            raise BadInput("the dataset has no photo to train on", where=f"shards/{self.dataset}")
+            raise BadInput("the dataset has no photo to train on", where=f"shards/{self.dataset}", code="no_data")
         side = max(max(size) for size in train.index.canvases.values())
         recipe = self.recipe
         model = Classifier(recipe.backbone, len(train.index.classes), recipe.head, side, recipe.mirror)
         load_pretrained(model.encoder, recipe.backbone, recipe.weights, io.store, io.scratch)
-        return ClassifierLearner(model, train, tune, recipe.batch, device, recipe.loss, Practice.of(recipe))
+        practice, seen = Practice.of(recipe), SeenPhotos(io.settings.cache / "features")
+        return ClassifierLearner(model, train, tune, recipe.batch, device, recipe.loss, practice, seen)
 
     def _describe(self, io: JobIO, learner: "ClassifierLearner", scores: "Scores") -> "ModelMeta":
         from oi_tasks.io.class_map import class_map_facts

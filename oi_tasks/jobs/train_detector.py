@@ -93,7 +93,7 @@ class TrainDetector(Job):
         train, tune = (ClusterPhotos(reader, classes, recipe.negatives) for reader in readers)
         if train.with_boxes == 0:
             fix = "the classes are those of the clusters that have enough photos: see clusters.min_photos"
-            raise BadInput("no photo of the train split has a box that a detector can learn", fix=fix)
+            raise BadInput("no photo of the train split has a box that a detector can learn", fix=fix, code="no_data")
         encoder = EncoderSource.of(io, recipe.encoder, self.weights, self.classifier, "detector")
         model = encoder.fill(Detector(encoder.backbone, len(classes), recipe.width))
         return DetectorLearner(model, train, tune, recipe.batch, device, classes, ancestors), encoder.backbone

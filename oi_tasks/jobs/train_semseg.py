@@ -24,6 +24,7 @@ class TrainSemseg(Job):
     Publishes `model.safetensors`, `model.json` and `curves.json`, and registers a version of `oi-semseg-<cluster>`.
     """
 
+    version: ClassVar[str] = "2"
     resumable: ClassVar[bool] = True
     dataset: OutputId = Field(description="id of the dataset (shards)")
     cluster: str = Field(description="slug of the cluster, as the class map has it")
@@ -89,7 +90,7 @@ class TrainSemseg(Job):
         classes = index.positions(index.cluster(self.cluster).classes)
         train, tune = (ClusterPhotos(reader, classes, self.recipe.negatives) for reader in readers)
         if train.with_boxes == 0:
-            raise BadInput(f"no photo of the train split has a box of the cluster {self.cluster}")
+            raise BadInput(f"no photo of the train split has a box of the cluster {self.cluster}", code="no_data")
         recipe = self.recipe
         encoder = EncoderSource.of(io, recipe.encoder, self.weights, self.classifier, "semseg")
         model, backbone = encoder.fill(Semseg(encoder.backbone, len(classes))), encoder.backbone

@@ -41,7 +41,7 @@ class Addresses(BaseSettings):
         except ValidationError as error:
             first = error.errors()[0]
             name = "OI_" + "_".join(str(part) for part in first["loc"]).upper()
-            raise BadInput(f"{name} cannot be used: {first['msg']}, not {first['input']!r}", code="bad_port") from None
+            raise BadInput(f"{name} cannot be used: {first['msg']}, not {first['input']!r}", code="port") from None
 
     @classmethod
     def free(cls, bind: str = "127.0.0.1") -> Self:

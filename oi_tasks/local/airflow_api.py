@@ -169,7 +169,7 @@ class Airflow:
         """Asset events. Airflow 3.3.2 answers 500 while a run that an event created has not begun: NotYet."""
         reply = self._send("GET", path, query, again_on_500=False)
         if reply.status == 500:
-            raise NotYet("Airflow shows no asset events while the run that they created is queued", code="not_yet")
+            raise NotYet("Airflow shows no asset events while the run that they created is queued", code="airflow")
         return list(self._checked(reply, path)["asset_events"])
 
     def page(self, step: Step) -> str:

@@ -65,7 +65,7 @@ def _wait_for_dags(airflow: Airflow) -> None:
     except RetryError as error:
         why = "; ".join(airflow.import_errors()) or f"no file defines it after {DAGS_READ:.0f} s"
         raise BadInput(
-            f"Airflow has no DAG {' and '.join(error.last_attempt.result())}: {why}", code="no_dag"
+            f"Airflow has no DAG {' and '.join(error.last_attempt.result())}: {why}", code="airflow"
         ) from None
     for dag in (RETRAIN, INGEST):  # the retrain first: it must be awake when the ingest's asset comes
         airflow.unpause(dag)
@@ -88,7 +88,7 @@ def _runs(airflow: Airflow, profile: str, say: Say) -> tuple[Run | None, Run | N
     try:
         run = airflow.trigger(INGEST, {"profile": profile})
     except Refusal as error:
-        raise BadInput(f"{INGEST} does not start with the profile {profile!r}: {error.what}", code="conf") from None
+        raise BadInput(f"{INGEST} does not start with the profile {profile!r}: {error.what}", code="airflow") from None
     say(f"{INGEST}: started with the profile {profile} ({run.id})")
     if others:
         say(f"{INGEST}: it waits for another run to end first ({', '.join(others)})")
@@ -130,7 +130,7 @@ def _tell_end(airflow: Airflow, follower: Follower, ended: Outcome, say: Say) ->
         _tell_failure(airflow, ended.step, say)
     if ended.end is End.RUN_FAILED and ended.run is not None:
         what = f"the run {ended.run.id} of {ended.run.dag_id} ended as {ended.run.state}, without a verdict"
-        raise StepFailed(what, where=f"{airflow.url}/dags/{ended.run.dag_id}/runs", code="run_failed")
+        raise StepFailed(what, where=f"{airflow.url}/dags/{ended.run.dag_id}/runs", code="step_failed")
     if ended.end is End.NO_RETRAIN:
         what = f"{INGEST} ended well, but its asset started no {RETRAIN} within {PATIENCE:.0f} s"
         raise StepFailed(what, where=f"{airflow.url}/assets", fix=f"is {RETRAIN} paused?", code="no_retrain")

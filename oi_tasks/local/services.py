@@ -75,7 +75,9 @@ def start(
     Raises PortsTaken before anything is started, BuildFailed (no MinIO), Unreachable (a server does not come up).
     """
     if unknown := set(names) - set(servers.NAMES):
-        raise BadInput(f"no such server: {', '.join(sorted(unknown))}", fix=f"there are {', '.join(servers.NAMES)}")
+        raise BadInput(
+            f"no such server: {', '.join(sorted(unknown))}", fix=f"there are {', '.join(servers.NAMES)}", code="usage"
+        )
     state = state.resolve()
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     with one_at_a_time(state / "run" / ".lock", say):
@@ -179,7 +181,7 @@ def _bring_up(state: Path, server: servers.Server, say: Say) -> bool:
         last = _last_line(record.log)
         _end(state, record, silent)
         what = f"{server.name} does not come up: {wrong}" + (f", its last line: {last}" if last else "")
-        raise Unreachable(what, where=str(record.log), code=f"{server.name}_start")
+        raise Unreachable(what, where=str(record.log), code="server_start")
     say(f"{server.name}: ready after {time.monotonic() - begun:.1f} s (pid {record.pid})")
     return True
 

@@ -8,6 +8,7 @@ from timm.models import group_parameters
 from torch import Tensor, nn
 
 from oi_tasks.errors import BadInput
+from oi_tasks.models.cpu_parts import in_parts
 
 STRIDES = (8, 16, 32)  # of the maps that a segmentation decoder reads
 
@@ -39,8 +40,10 @@ class Encoder(nn.Module):  # type: ignore[misc]
 
     def forward(self, photos: Tensor) -> Tensor:
         """The last feature maps, (B, `channels`, H/32, W/32)."""
-        maps: Tensor = self.backbone((photos - self.mean) / self.std)
-        return maps
+        return torch.cat(in_parts(lambda part: self.backbone(self._normalised(part)), photos, self.training))
+
+    def _normalised(self, photos: Tensor) -> Tensor:
+        return (photos - self.mean) / self.std
 
     def stages(self) -> list[list[nn.Parameter]]:
         """The parameters by stage of the backbone, as timm groups them: stem first, the last stage at the end.
@@ -60,15 +63,21 @@ class Encoder(nn.Module):  # type: ignore[misc]
 
     def pyramid(self, photos: Tensor) -> list[Tensor]:
         """Feature maps at strides 8, 16 and 32, with `pyramid_channels` channels."""
-        maps: list[Tensor] = self.backbone.forward_intermediates(
-            (photos - self.mean) / self.std, indices=self._levels, stop_early=True, intermediates_only=True
+        asked = {"indices": self._levels, "stop_early": True, "intermediates_only": True}
+        levels = in_parts(
+            lambda part: self.backbone.forward_intermediates(self._normalised(part), **asked), photos, self.training
         )
-        return maps
+        return [torch.cat(level) for level in zip(*levels, strict=True)]
 
     def with_pyramid(self, photos: Tensor) -> tuple[Tensor, list[Tensor]]:
         """What a call and `pyramid` give, from one pass through the backbone."""
-        last, maps = self.backbone.forward_intermediates((photos - self.mean) / self.std, indices=self._levels)
-        return self.backbone.forward_head(last), maps
+
+        def both(part: Tensor) -> tuple[Tensor, ...]:
+            last, maps = self.backbone.forward_intermediates(self._normalised(part), indices=self._levels)
+            return self.backbone.forward_head(last), *maps
+
+        last, *pyramid = (torch.cat(level) for level in zip(*in_parts(both, photos, self.training), strict=True))
+        return last, pyramid
 
 
 def _create(backbone: str) -> nn.Module:
@@ -76,7 +85,7 @@ def _create(backbone: str) -> nn.Module:
     if not timm.is_model(backbone):
         near = difflib.get_close_matches(backbone, timm.list_models(), n=3)
         fix = f"did you mean {' or '.join(near)}?" if near else "timm.list_models() names them all"
-        raise BadInput(f"timm has no backbone {backbone!r}", fix=fix)
+        raise BadInput(f"timm has no backbone {backbone!r}", fix=fix, code="backbone")
     try:
         return timm.create_model(backbone, pretrained=False, num_classes=0, global_pool="")
     except (TypeError, ValueError, AssertionError):
@@ -98,4 +107,4 @@ def _channels(model: nn.Module, backbone: str) -> int:
 
 def _no_maps(backbone: str) -> BadInput:
     text = f"the backbone {backbone!r} does not give feature maps at strides 8, 16 and 32 for photos of any shape"
-    return BadInput(text, fix="choose a convolutional one: resnet, convnext, efficientnet, …")
+    return BadInput(text, fix="choose a convolutional one: resnet, convnext, efficientnet, …", code="backbone")

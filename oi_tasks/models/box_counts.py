@@ -38,6 +38,7 @@ class BoxCounts:
         photos, classes = self.where.shape
         self.recall, self.precision = np.zeros((photos, classes, 2)), np.zeros((photos, classes, 2))
         self.by_size = np.zeros((photos, len(SIZES), 2))
+        self.by_class_and_size = np.zeros((classes, len(SIZES), 2))
         self.judged: list[list[tuple[float, bool]]] = [[] for _ in range(classes)]
 
     def add(self, row: int, true: Sequence[Mapping[str, Any]], found: Sequence[FoundBox]) -> None:
@@ -61,7 +62,9 @@ class BoxCounts:
         shares = area(single)
         for number, (_, low, high) in enumerate(SIZES):
             of_size = (shares >= low) & (shares < high)
-            self.by_size[row, number] += (taken & of_size).sum(), of_size.sum()
+            counted = (taken & of_size).sum(), of_size.sum()
+            self.by_size[row, number] += counted
+            self.by_class_and_size[place, number] += counted
 
     def numbers(self) -> dict[str, Counts]:
         """Counts per photo by number, for `FORMULAS`; a size that no true box has is left out."""

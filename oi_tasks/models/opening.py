@@ -25,20 +25,22 @@ def open_model(address: str, settings: Settings, scratch: Path) -> tuple[Predict
         return _load(folder, name), name
     folder = Path(address).expanduser()
     if not folder.is_dir():
-        raise BadInput(f"there is no model {address}", fix=EXAMPLE)
+        raise BadInput(f"there is no model {address}", fix=EXAMPLE, code="no_model")
     return _load(_files_of(folder), address), address
 
 
 def _registered(address: str, settings: Settings, scratch: Path) -> tuple[Path, str]:
     found = REGISTERED.match(address)
     if not found:
-        raise BadInput(f"{address!r} is no address of a model", fix=EXAMPLE)
+        raise BadInput(f"{address!r} is no address of a model", fix=EXAMPLE, code="no_model")
     tracking = Tracking(settings)
     tracking.check()
     name, alias = found["name"], found["alias"]
     version = tracking.alias(name, alias) if alias else int(found["version"])
     if version is None:
-        raise BadInput(f"the registry has no {name}@{alias}", where=tracking.url, fix="promote a model first")
+        raise BadInput(
+            f"the registry has no {name}@{alias}", where=tracking.url, fix="promote a model first", code="no_model"
+        )
     return tracking.download(name, version, scratch / "model"), f"{name} version {version}"
 
 
@@ -52,15 +54,15 @@ def _files_of(folder: Path) -> Path:
     flavours = mlflow.models.Model.load(folder).flavors
     artifacts = flavours.get("python_function", {}).get("artifacts", {})
     if "model" not in artifacts:
-        raise BadInput("the MLflow model is none of this project's", where=str(folder), fix=EXAMPLE)
+        raise BadInput("the MLflow model is none of this project's", where=str(folder), fix=EXAMPLE, code="no_model")
     return folder / str(artifacts["model"]["path"])
 
 
 def _load(folder: Path, name: str) -> Predictor:
     if not (folder / PINNED).is_file() and not (folder / META).is_file():
-        raise BadInput(f"{name} holds no model", where=str(folder), fix=EXAMPLE)
+        raise BadInput(f"{name} holds no model", where=str(folder), fix=EXAMPLE, code="no_model")
     found = load_predictor(folder)
     if found is None:
         fix = "give a classifier, a cascade or a detector"
-        raise BadInput(f"{name} is the segmentation model of a cluster", fix=fix)
+        raise BadInput(f"{name} is the segmentation model of a cluster", fix=fix, code="no_model")
     return found

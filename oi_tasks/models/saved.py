@@ -69,10 +69,12 @@ def load_model(folder: Path) -> tuple[Model, ModelMeta]:
         model = make_model(meta)
         model.load_state_dict(load_file(folder / TENSORS))
     except FileNotFoundError as error:
-        raise BadInput(f"the model lacks {Path(error.filename or TENSORS).name}", where=str(folder)) from None
+        raise BadInput(
+            f"the model lacks {Path(error.filename or TENSORS).name}", where=str(folder), code="damaged"
+        ) from None
     except (ValidationError, SafetensorError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise BadInput(f"the model's files are damaged: {reason}", where=str(folder)) from None
+        raise BadInput(f"the model's files are damaged: {reason}", where=str(folder), code="damaged") from None
     return model.to(memory_format=torch.channels_last).eval(), meta
 
 

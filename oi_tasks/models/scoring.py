@@ -14,8 +14,8 @@ from oi_tasks.core.metrics import Number
 from oi_tasks.core.openimages_map import Judgement
 from oi_tasks.core.slices import Slice, aspect_slices, box_slices, class_slices, score_slices
 from oi_tasks.io.shards import Sample, ShardReader, batches
+from oi_tasks.models.box_counts import BY_SIZE, BoxCounts
 from oi_tasks.models.box_counts import FORMULAS as BOX_FORMULAS
-from oi_tasks.models.box_counts import BoxCounts
 from oi_tasks.models.box_rules import FoundBox
 from oi_tasks.models.cascade import Cascade
 from oi_tasks.models.detections import Truth, map_with_interval, paired_map
@@ -154,6 +154,7 @@ class Scoring:
                 "dice": _dice(*iou[place]) if place in iou else None,
                 "boxes": int(boxes),
                 "box_recall": share(hits, boxes),
+                **{name: share(*self.boxes.by_class_and_size[place, number]) for number, name in enumerate(BY_SIZE)},
                 "box_average_precision": plain(metrics.average_precision(scores, right, int(boxes))),
             }
         return rows

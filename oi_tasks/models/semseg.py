@@ -16,19 +16,27 @@ def _layer(channels: int, kernel: int) -> nn.Sequential:
 
 
 class Decoder(nn.Module):  # type: ignore[misc]
-    """From maps at strides 8, 16, 32 to logits at stride 8: upsample, join the skip, convolve (as U-Net does)."""
+    """From maps at strides 8, 16, 32 to logits at stride 8: upsample, join the skip, convolve (as U-Net does).
+
+    The coarsest maps are convolved once more, and what the whole photo shows is added to each of their cells (as the
+    image pooling of DeepLab v3 does): with a frozen encoder nothing else sees beyond its own surroundings.
+    """
 
     def __init__(self, channels: list[int], classes: int) -> None:
         super().__init__()
         self.reduce = nn.ModuleList(_layer(count, kernel=1) for count in channels)
+        self.deep = _layer(WIDTH, kernel=3)
+        self.whole = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(WIDTH, WIDTH, 1), nn.ReLU())
         self.join = nn.ModuleList(_layer(2 * WIDTH, kernel=3) for _ in channels[:-1])
         self.classify = nn.Conv2d(WIDTH, classes, 1)
 
     def forward(self, *pyramid: Tensor) -> Tensor:
         """Logits (B, K, H/8, W/8); `pyramid` are the maps, finest first."""
         *skips, maps = [reduce(level) for reduce, level in zip(self.reduce, pyramid, strict=True)]
+        maps = self.deep(maps)
+        maps = maps + self.whole(maps)
         for join, skip in zip(reversed(self.join), reversed(skips), strict=True):
-            maps = join(torch.cat([interpolate(maps, size=skip.shape[-2:], mode="nearest"), skip], dim=1))
+            maps = join(torch.cat([interpolate(maps, size=skip.shape[-2:], mode="bilinear"), skip], dim=1))
         logits: Tensor = self.classify(maps)
         return logits
 

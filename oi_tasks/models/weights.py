@@ -49,7 +49,7 @@ def fetch_weights(weights: Weights, store: Store, scratch: Path) -> Path:
         found = sha256_of_file(path)
         if found != weights.sha256:
             text = f"the weights are not those of the profile: their sha256 is {found}, not {weights.sha256}"
-            raise BadInput(text, where=weights.address) from None
+            raise BadInput(text, where=weights.address, code="weights") from None
         store.put_file(RAW, photo_key(found), path)
     return path
 
@@ -62,11 +62,11 @@ def _fetch(address: str, path: Path) -> None:
                 shutil.copyfileobj(response, file)
         except OSError as error:
             fix = "the trainer reads weights from the store once any run has fetched them"
-            raise Unreachable(f"the weights cannot be fetched: {error}", address, fix) from None
+            raise Unreachable(f"the weights cannot be fetched: {error}", address, fix, code="hub_down") from None
         return
     source = package_file(address) if address.startswith(PACKAGE) else Path(address).expanduser()
     if not source.is_file():
-        raise BadInput(f"there is no file of weights {source}", where=address)
+        raise BadInput(f"there is no file of weights {source}", where=address, code="weights")
     shutil.copyfile(source, path)
 
 
@@ -75,7 +75,12 @@ def package_file(address: str) -> Path:
     name, _, inside = address.removeprefix(PACKAGE).partition("/")
     spec = importlib.util.find_spec(name) if name.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:
-        raise BadInput(f"the package {name!r} is not installed", where=address, fix="install it, or change the address")
+        raise BadInput(
+            f"the package {name!r} is not installed",
+            where=address,
+            fix="install it, or change the address",
+            code="weights",
+        )
     return Path(next(iter(spec.submodule_search_locations))) / inside
 
 
@@ -83,7 +88,11 @@ def fetch_imagenet(backbone: str, store: Store, scratch: Path) -> Path:
     """ImageNet weights that timm publishes, as safetensors: from the store, else from timm's hub into the store."""
     config = timm.get_pretrained_cfg(backbone)
     if config is None or not (config.hf_hub_id or config.url):
-        raise BadInput(f"timm publishes no weights for {backbone!r}", fix="choose another backbone, or weights: none")
+        raise BadInput(
+            f"timm publishes no weights for {backbone!r}",
+            fix="choose another backbone, or weights: none",
+            code="weights",
+        )
     key = f"weights/timm/{backbone}.{config.tag or 'default'}.safetensors"
     path = scratch / "imagenet.safetensors"
     try:
@@ -128,7 +137,7 @@ def _read_state(path: Path, address: str) -> dict[str, Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         reason = " ".join(str(error).split())[:120]
-        raise BadInput(f"the weights cannot be read: {reason}", where=address) from None
+        raise BadInput(f"the weights cannot be read: {reason}", where=address, code="weights") from None
     state = state.get("state_dict", state)
     return {name: tensor for name, tensor in state.items() if isinstance(tensor, Tensor)}
 
@@ -142,9 +151,10 @@ def match_in_order(state: dict[str, Tensor], model: nn.Module, where: str) -> di
                 f"the weights do not fit in order: {theirs} {tuple(tensor.shape)} stands where {ours}"
                 f" {tuple(place.shape)} is expected",
                 where,
+                code="weights",
             )
     if len(state) != len(wanted):
-        raise BadInput(f"the weights hold {len(state)} tensors, the backbone {len(wanted)}", where)
+        raise BadInput(f"the weights hold {len(state)} tensors, the backbone {len(wanted)}", where, code="weights")
     return dict(zip(wanted, state.values(), strict=True))
 
 
@@ -157,9 +167,12 @@ def load_backbone(encoder: Encoder, state: dict[str, Tensor], where: str) -> Non
     for name, place in wanted.items():
         if name not in state:
             raise BadInput(
-                f"the weights lack {name} {tuple(place.shape)}", where, "set layout: ordered, or another file"
+                f"the weights lack {name} {tuple(place.shape)}",
+                where,
+                "set layout: ordered, or another file",
+                code="weights",
             )
         if state[name].shape != place.shape:
             found = f"{tuple(state[name].shape)}, not {tuple(place.shape)}"
-            raise BadInput(f"the weights do not fit: {name} is {found}", where)
+            raise BadInput(f"the weights do not fit: {name} is {found}", where, code="weights")
     encoder.backbone.load_state_dict({name: state[name] for name in wanted})

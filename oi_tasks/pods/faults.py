@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from oi_tasks.errors import coded
 from oi_tasks.pods.manifest import BASE, kind_of
 from oi_tasks.profile import Pod
 
@@ -18,11 +19,17 @@ class Fault:
     """What is wrong with a pod."""
 
     text: str
+    code: str
     final: bool = False
     """Whether a retry would end the same way."""
 
     def __str__(self) -> str:
         return " ".join(self.text.split())
+
+    @property
+    def line(self) -> str:
+        """The same with its code at the end; where the job's own last line has one, that stands."""
+        return coded(self.text, self.code)
 
 
 def start_fault(pod: Mapping[str, Any]) -> Fault | None:
@@ -38,10 +45,10 @@ def start_fault(pod: Mapping[str, Any]) -> Fault | None:
         fix = (
             "push it, or set OI_TRAINER_IMAGE; a registry that asks for a login needs imagePullSecrets in the template"
         )
-        return Fault(f"the image {image} cannot be pulled: {message or reason} ({where}); {fix}")
+        return Fault(f"the image {image} cannot be pulled: {message or reason} ({where}); {fix}", "image")
     if reason in CONFIG:
         fix = "make it: `oi doctor` tells what a pod needs" if "not found" in message else "see the pod template"
-        return Fault(f"the container cannot be made: {message or reason} ({where}); {fix}")
+        return Fault(f"the container cannot be made: {message or reason} ({where}); {fix}", "container")
     return None
 
 
@@ -60,26 +67,30 @@ def end_fault(pod: Mapping[str, Any], job: str, size: Pod) -> Fault:
     code = ended.get("exitCode")
     if status.get("reason") == "DeadlineExceeded":
         return Fault(
-            f"{job} ran for {size.hours:g} hours, the limit, and was stopped; raise {field}.hours if it needs more"
+            f"{job} ran for {size.hours:g} hours, the limit, and was stopped; raise {field}.hours if it needs more",
+            "too_long",
         )
     if ended.get("reason") == "OOMKilled":
         less = ", or lower the batch" if kind_of(job) == "gpu" else ""
         text = f"{job} was killed for want of memory (OOMKilled): its pod may use {size.memory}"
-        return Fault(f"{text}; raise {field}.memory in the profile{less}", final=True)
+        return Fault(f"{text}; raise {field}.memory in the profile{less}", "pod_memory", final=True)
     if status.get("reason") == "Evicted":
-        return Fault(f"the node evicted the pod of {job}: {status.get('message', '')}")
+        return Fault(f"the node evicted the pod of {job}: {status.get('message', '')}", "evicted")
     if code in SAYS_ITSELF:
-        return Fault(f"{job} ended with status {code}: {_last_line(ended)}", final=True)
+        return Fault(f"{job} ended with status {code}: {_last_line(ended)}", "step_failed", final=True)
     if (taken := _disruption(status)) or code == SAVED:
         return Fault(
-            f"the pod of {job} was stopped by the cluster: {taken or _last_line(ended)}; a retry goes on from there"
+            f"the pod of {job} was stopped by the cluster: {taken or _last_line(ended)}; a retry goes on from there",
+            "evicted",
         )
     if code is not None:
-        return Fault(f"{job} ended with status {code}: {_last_line(ended)}")
+        return Fault(f"{job} ended with status {code}: {_last_line(ended)}", "step_failed")
     if why := unscheduled(pod):
-        return Fault(f"no node took the pod of {job}: {why}; it asks for {_asks(size)}, see {field} in the profile")
+        return Fault(
+            f"no node took the pod of {job}: {why}; it asks for {_asks(size)}, see {field} in the profile", "no_node"
+        )
     return start_fault(pod) or Fault(
-        f"the pod of {job} failed: {status.get('message') or status.get('phase', 'unknown')}"
+        f"the pod of {job} failed: {status.get('message') or status.get('phase', 'unknown')}", "step_failed"
     )
 
 

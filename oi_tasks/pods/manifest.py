@@ -86,18 +86,20 @@ def read_template(path: Path) -> dict[str, Any]:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         fix = "OI_POD_TEMPLATES is the folder of cpu.yaml and gpu.yaml"
-        raise BadInput("there is no such pod template", str(path), fix) from None
+        raise BadInput("there is no such pod template", str(path), fix, code="pod_template") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise BadInput(f"the pod template cannot be read: {' '.join(str(error).split())}", str(path)) from None
+        raise BadInput(
+            f"the pod template cannot be read: {' '.join(str(error).split())}", str(path), code="pod_template"
+        ) from None
     if not isinstance(found, dict) or found.get("kind") != "Pod":
-        raise BadInput("the pod template is not a manifest of kind Pod", str(path))
+        raise BadInput("the pod template is not a manifest of kind Pod", str(path), code="pod_template")
     spec = found.get("spec")
     containers = spec.get("containers") if isinstance(spec, dict) else None
     names = [one.get("name") for one in containers or [] if isinstance(one, dict)]
     if BASE not in names:
         has = f"it has {', '.join(map(str, names))}" if names else "it has none"
         fix = f"the container that runs the job must have the name {BASE}"
-        raise BadInput(f"the pod template has no container named {BASE}: {has}", str(path), fix)
+        raise BadInput(f"the pod template has no container named {BASE}: {has}", str(path), fix, code="pod_template")
     return found
 
 

@@ -27,12 +27,16 @@ def load_profile(source: str) -> Profile:
     elif source.endswith((".yaml", ".yml")):
         path = Path(source)
         if not path.is_file():
-            raise BadInput(f"there is no profile file {source}", fix="give the path of a YAML file, or a name")
+            raise BadInput(
+                f"there is no profile file {source}", fix="give the path of a YAML file, or a name", code="profile"
+            )
         where, text = str(path), path.read_text(encoding="utf-8")
     else:
         files = profile_files()
         if source not in files:
-            raise BadInput(f"there is no profile {source!r}", fix=f"choose one of {', '.join(sorted(files))}")
+            raise BadInput(
+                f"there is no profile {source!r}", fix=f"choose one of {', '.join(sorted(files))}", code="profile"
+            )
         where, text = str(files[source]), files[source].read_text(encoding="utf-8")
     return parse_profile(text, where)
 
@@ -41,7 +45,7 @@ def with_source(profile: Profile, source: str) -> Profile:
     """The profile on another release: a folder in the form of one, or s3://bucket/prefix. Raises BadInput."""
     if source.startswith(("http://", "https://")):
         fix = "name a folder or s3://bucket/prefix; a published release needs a profile of its own"
-        raise BadInput("a web address is no folder in the form of a release", source, fix)
+        raise BadInput("a web address is no folder in the form of a release", source, fix, code="source")
     release = profile.release.model_copy(update={"kind": "folder", "folders": (source,)})
     return profile.model_copy(update={"release": release})
 
@@ -51,13 +55,13 @@ def parse_profile(text: str, where: str) -> Profile:
     try:
         value = json.loads(text) if text.lstrip().startswith("{") else yaml.safe_load(text)
     except (yaml.YAMLError, json.JSONDecodeError) as error:
-        raise BadInput(f"the profile is not YAML: {' '.join(str(error).split())}", where) from None
+        raise BadInput(f"the profile is not YAML: {' '.join(str(error).split())}", where, code="profile") from None
     if not isinstance(value, dict):
-        raise BadInput("the profile is not a mapping of fields", where)
+        raise BadInput("the profile is not a mapping of fields", where, code="profile")
     try:
         return Profile.model_validate(value)
     except ValidationError as error:
-        raise BadInput(describe(error), where) from None
+        raise BadInput(describe(error), where, code="profile") from None
 
 
 def describe(error: ValidationError) -> str:

@@ -126,7 +126,9 @@ def _built(suite: Suite) -> Iterator[Any]:
         except Exception as error:  # GX raises its own pydantic's errors, and others, for what it cannot build
             reason = " ".join(str(error).split())[:300]
             where = f"{suite.name}.json, expectation {place + 1}: {expectation.meta.code}"
-            raise BadInput(f"Great Expectations cannot use {expectation.type}: {reason}", where) from None
+            raise BadInput(
+                f"Great Expectations cannot use {expectation.type}: {reason}", where, code="expectations"
+            ) from None
         yield built
 
 

@@ -79,12 +79,14 @@ class ReleaseFolder:
     def _edges(self) -> pl.DataFrame:
         (file, *more) = (self.folder / file.file.name for file in self.annotation if file.kind == "hierarchy")
         if any(other.read_bytes() != file.read_bytes() for other in more):
-            raise BadInput("the folder brings different hierarchies", ", ".join(map(str, (file, *more))))
+            raise BadInput(
+                "the folder brings different hierarchies", ", ".join(map(str, (file, *more))), code="bad_file"
+            )
         try:
             return edge_table(json.loads(file.read_bytes()))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             what = f"the hierarchy cannot be read: {type(error).__name__} {error}"
-            raise BadInput(what, where=str(file)) from None
+            raise BadInput(what, where=str(file), code="bad_file") from None
 
     def _photos(self, listed: pl.DataFrame, progress: Callable[[int], None]) -> pl.DataFrame:
         expected = {

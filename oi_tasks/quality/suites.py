@@ -99,7 +99,9 @@ def expectations_folder() -> Path:
     """The folder of the suites: `OI_EXPECTATIONS`, or the one beside the package. Raises BadInput for none."""
     folder = Path(os.environ.get("OI_EXPECTATIONS") or Path(__file__).parents[2] / "expectations")
     if not folder.is_dir():
-        raise BadInput("there is no folder of expectations", str(folder), "name one in OI_EXPECTATIONS")
+        raise BadInput(
+            "there is no folder of expectations", str(folder), "name one in OI_EXPECTATIONS", code="expectations"
+        )
     return folder
 
 
@@ -117,17 +119,19 @@ def _load(path: Path) -> Suite:
     try:
         suite = Suite.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        raise BadInput("a suite of expectations is missing", where=str(path)) from None
+        raise BadInput("a suite of expectations is missing", where=str(path), code="expectations") from None
     except json.JSONDecodeError as error:
-        raise BadInput(f"the suite is not JSON: {error}", where=str(path)) from None
+        raise BadInput(f"the suite is not JSON: {error}", where=str(path), code="expectations") from None
     except ValidationError as error:
-        raise BadInput(f"the suite cannot be read: {describe(error)}", where=str(path)) from None
+        raise BadInput(f"the suite cannot be read: {describe(error)}", where=str(path), code="expectations") from None
     if suite.name != path.stem:
-        raise BadInput(f"the suite is named {suite.name!r}, its file {path.stem!r}", where=str(path))
+        raise BadInput(
+            f"the suite is named {suite.name!r}, its file {path.stem!r}", where=str(path), code="expectations"
+        )
     for number, expectation in enumerate(suite.expectations, start=1):
         fault = next(_faults(suite, expectation), None)
         if fault is not None:
-            raise BadInput(fault, where=f"{path}, expectation {number}: {expectation.meta.code}")
+            raise BadInput(fault, where=f"{path}, expectation {number}: {expectation.meta.code}", code="expectations")
     return suite
 
 

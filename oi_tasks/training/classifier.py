@@ -13,6 +13,7 @@ from oi_tasks.models.classifier import Classifier
 from oi_tasks.training.learner import Batch, Features, Learner, Scores
 from oi_tasks.training.losses import LOSSES
 from oi_tasks.training.practice import Practice
+from oi_tasks.training.seen import SeenPhotos
 from oi_tasks.training.transforms import View
 
 
@@ -30,8 +31,10 @@ class ClassifierLearner(Learner):
         device: torch.device,
         loss: str,
         practice: Practice | None = None,
+        seen: SeenPhotos | None = None,
     ) -> None:
         super().__init__(model, train, tune, batch, device, practice)
+        self.seen = seen if model.head.pools else None
         self._loss, self.activation = loss, "softmax" if loss == "softmax" else "sigmoid"
         self._present = {reader.split: reader.known("present") for reader in (train, tune)}
         self._known = {reader.split: _verified(reader) for reader in (train, tune)}

@@ -34,7 +34,7 @@ class EncoderSource:
             return cls(encoder, lambda model: load_pretrained(model.encoder, encoder, weights, io.store, io.scratch))
         if classifier is None:
             fix = f"give the id of a classifier, or set {part}.encoder to a timm model name"
-            raise BadInput("the encoder comes from the classifier, and none is given", fix=fix)
+            raise BadInput("the encoder comes from the classifier, and none is given", fix=fix, code="field")
         trained, meta = load_trained(io.input("train_classifier", classifier), io.scratch)
         state = trained.encoder.backbone.state_dict()
         return cls(meta.backbone, lambda model: load_backbone(model.encoder, state, f"train_classifier/{classifier}"))

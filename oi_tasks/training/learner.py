@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from oi_tasks.core.fingerprint import sha256_of
 from oi_tasks.io.shards import ShardReader, plan_batches
 from oi_tasks.models.heads import PoolThenStripConv
 from oi_tasks.models.saved import Model
@@ -23,6 +24,7 @@ from oi_tasks.training.practice import Practice
 from oi_tasks.training.ranks import rank, ranks
 from oi_tasks.training.sampling import photo_weights, plan_epoch, share_of
 from oi_tasks.training.schedules import Stage, learning
+from oi_tasks.training.seen import SeenPhotos, encoder_key
 from oi_tasks.training.transforms import SETS, View
 
 __all__ = ["Batch", "Features", "Learner", "Scores"]
@@ -55,6 +57,9 @@ class Network(nn.Module):  # type: ignore[misc]
 
 class Learner(ABC):
     """A model that learns from `train` and sets its thresholds on `tune`."""
+
+    seen: SeenPhotos | None = None
+    """Where averages of a frozen encoder are kept from one training to the next, if they are."""
 
     judged_by: str = ""
     """The metric that says which of two models is better; the larger one is."""
@@ -194,12 +199,39 @@ class Learner(ABC):
     @torch.inference_mode()
     def _encode_all(self, reader: ShardReader, alive: Callable[[int], None]) -> KeptFeatures | None:
         """The frozen encoder's outputs for all samples, by row; None if they are too many to keep."""
-        plan, kept = plan_batches(reader.bins, self.batch), KeptFeatures(len(reader))
-        for rows, batch in zip(plan, self.reader.read(reader, plan), strict=True):
+        kept, photos, key = KeptFeatures(len(reader)), _digests(reader, self.seen), self._encoder_key()
+        rows = self._recall(key, photos, kept) if self.seen else np.arange(len(reader))
+        plan = [rows[part] for part in plan_batches(reader.bins[rows], self.batch)]
+        for part, batch in zip(plan, self.reader.read(reader, plan), strict=True):
             alive(len(batch))
             with self.arithmetic():
                 features = self.shrink(self.model.encode(batch.photos))
-            if rows is plan[0] and not KeptFeatures.fit(features, len(reader)):
+            if part is plan[0] and not KeptFeatures.fit(features, len(reader)):
                 return None
-            kept.put(rows, tuple(level.float() if level.dtype == torch.bfloat16 else level for level in features))
+            kept.put(part, tuple(level.float() if level.dtype == torch.bfloat16 else level for level in features))
+        if self.seen and plan and _averages(features):
+            (levels,) = kept.get(np.arange(len(reader)))
+            self.seen.keep(key, photos, levels.flatten(1).numpy())
         return kept
+
+    def _encoder_key(self) -> str:
+        return encoder_key(self.model.encoder, mirror=getattr(self.model, "mirror", False), by=self.practice.precision)
+
+    def _recall(self, key: str, photos: NDArray[np.bytes_], kept: KeptFeatures) -> NDArray[np.int64]:
+        """Put what was seen before into `kept`. Returns the rows that were not."""
+        assert self.seen is not None
+        known, features = self.seen.recall(key, photos)
+        if known.any():
+            kept.put(np.flatnonzero(known), (torch.from_numpy(features[known])[:, :, None, None],))
+        return np.flatnonzero(~known)
+
+
+def _digests(reader: ShardReader, seen: SeenPhotos | None) -> NDArray[np.bytes_]:
+    """(N,) the sha256 of each encoded photo, if anybody asks."""
+    rows = range(len(reader)) if seen else ()
+    return np.array([sha256_of(reader.jpeg(row)) for row in rows], dtype="S64")
+
+
+def _averages(features: Features) -> bool:
+    """Whether features are averages over a photo: of one level, and without a place."""
+    return len(features) == 1 and features[0].ndim == 4 and features[0].shape[2:] == (1, 1)

@@ -1,5 +1,6 @@
 """Every DAG file: it parses quickly, says what it does, and is wired as the design says."""
 
+import importlib.util
 import re
 import subprocess
 import sys
@@ -37,6 +38,15 @@ def test_all_files_parse_and_none_is_unlisted(bag) -> None:
     assert {path.name for path in DAGS.glob("*.py")} == set(FILES) | WIRING
     for dag in bag.dags.values():
         assert Path(dag.fileloc).name == next(file for file, dag_id in FILES.items() if dag_id == dag.dag_id)
+
+
+def test_the_drawing_is_that_of_the_code(bag) -> None:
+    spec = importlib.util.spec_from_file_location("draw", DAGS.parent / "docs" / "draw.py")
+    draw = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(draw)
+    assert draw.PAGE.read_text(encoding="utf-8") == draw.page(bag.dags.values()), "run: make docs"
+    assert "  commands --> " in draw.packages_drawing(draw.imports())
+    assert "[[train_semseg × each]]" in draw.dag_drawing(bag.dags["oi_retrain"]).replace('"', "")
 
 
 @pytest.mark.parametrize("dag_id", FILES.values())

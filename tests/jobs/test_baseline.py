@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +12,6 @@ import numpy as np
 import pytest
 import yaml
 
-from oi_tasks.core.fingerprint import sha256_of_file
 from oi_tasks.errors import BadInput
 from oi_tasks.io.outputs import Outputs
 from oi_tasks.io.shards import ShardReader
@@ -25,6 +23,7 @@ from oi_tasks.models.single_stage import SingleStage
 from oi_tasks.profile import Profile
 from tests.conftest import SMALL, Chain
 from tests.core.plain_map import plain_map
+from tests.jobs.stopped import demand_equal_weights
 from tests.jobs.test_retrain import OI, _env_file
 from tests.models.test_detections import tree_of
 
@@ -73,27 +72,8 @@ def test_ended_and_gone_on_it_has_the_same_weights(baseline: Chain, tmp_path: Pa
     words = [OI, "train_detector", "--profile", str(tmp_path / "own.yaml")]
     words += [word for name, value in inputs(baseline).items() for word in ("--set", f"{name}={value}")]
     environment = os.environ | {"OI_ENV_FILE": str(_env_file(baseline, tmp_path))}
-    first = subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert first.stderr is not None
-    for line in first.stderr:
-        if "unfrozen:" in line and "epoch" in line:
-            break
-    first.send_signal(signal.SIGTERM)
-    _, rest = first.communicate(timeout=120)
-    assert first.returncode == 75, rest
-
-    def weights(*more: str) -> tuple[str, str]:
-        done = subprocess.run([*words, *more], env=environment, capture_output=True, text=True, timeout=600)
-        assert done.returncode == 0, done.stderr
-        outputs = Outputs(Store(baseline.settings), baseline.settings.cache)
-        output = outputs.get("train_detector", json.loads(done.stdout)["id"])
-        return sha256_of_file(output.local("model.safetensors")), done.stderr
-
-    resumed, told = weights()
-    assert "goes on after" in told
-    whole, told = weights("--force")
-    assert "goes on after" not in told
-    assert resumed == whole
+    outputs = Outputs(Store(baseline.settings), baseline.settings.cache)
+    demand_equal_weights(words, environment, outputs, "train_detector")
 
 
 def test_its_map_is_the_plain_metrics_and_the_cascades_is_the_evaluations(

@@ -4,7 +4,6 @@ import io
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import tarfile
@@ -18,7 +17,6 @@ import yaml
 from PIL import Image
 from sklearn.metrics import f1_score
 
-from oi_tasks.core.fingerprint import sha256_of_file
 from oi_tasks.core.splits import split_of
 from oi_tasks.errors import BadInput
 from oi_tasks.io.shards import ShardReader
@@ -30,6 +28,7 @@ from oi_tasks.jobs.plan import CASCADE
 from oi_tasks.models.cascade import Cascade
 from oi_tasks.profile import Prices
 from tests.conftest import SMALL, Chain
+from tests.jobs.stopped import demand_equal_weights
 
 pytestmark = pytest.mark.slow
 OI = str(Path(sys.executable).with_name("oi"))
@@ -93,29 +92,8 @@ def test_a_stopped_training_goes_on_to_the_same_weights_bit_for_bit(chain: Chain
     words = [OI, "train_classifier", "--profile", str(tmp_path / "longer.yaml")]
     words += ["--set", f"dataset={chain.said['shards']['id']}"]
     environment = os.environ | {"OI_ENV_FILE": str(_env_file(chain, tmp_path))}
-
-    first = subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert first.stderr is not None
-    for line in first.stderr:
-        if "unfrozen:" in line and "epoch" in line:
-            break
-    first.send_signal(signal.SIGTERM)
-    _, rest = first.communicate(timeout=60)
-    assert first.returncode == 75, rest
-    assert "with the state saved; run it again to go on" in rest
-
-    def weights(*more: str) -> tuple[str, str]:
-        done = subprocess.run([*words, *more], env=environment, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, done.stderr
-        said = json.loads(done.stdout)
-        output = _outputs(chain).get("train_classifier", said["id"])
-        return sha256_of_file(output.local("model.safetensors")), done.stderr
-
-    resumed, told = weights()
-    assert "goes on after" in told
-    whole, told = weights("--force")
-    assert "goes on after" not in told
-    assert resumed == whole
+    said = demand_equal_weights(words, environment, _outputs(chain), "train_classifier")
+    assert "with the state saved; run it again to go on" in said
 
 
 def _outputs(chain: Chain) -> Any:

@@ -77,7 +77,7 @@ def test_a_pod_that_hangs_is_stopped_at_its_deadline(in_pods: Make, cluster: Clu
 def test_bad_input_ends_the_task_for_good_with_the_jobs_own_words(in_pods: Make) -> None:
     program = "import sys\nprint('a line before', file=sys.stderr)\nsys.exit('oi: no such release')"
     said, final = failure(in_pods("tables", program.replace("sys.exit(", "print(") + "\nsys.exit(2)"))
-    assert said == "tables ended with status 2: oi: no such release"
+    assert said == "tables ended with status 2: oi: no such release [step_failed]"
     assert final
 
 

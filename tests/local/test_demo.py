@@ -82,7 +82,7 @@ def test_a_refusal_ends_with_status_3_and_its_reasons_on_servers_that_run_alread
     assert "promote                       skipped" in done.stdout
     assert "  - macro F1 0.41 is under the floor 0.80" in done.stdout
     assert "report    http://" in done.stdout
-    assert done.stderr == "oi: the candidate was not promoted; the reasons are above\n"
+    assert done.stderr == "oi: the candidate was not promoted; the reasons are above [gate]\n"
 
 
 def test_a_version_that_does_not_serve_ends_with_status_3_and_the_reason_of_that_check(machine: Machine) -> None:

@@ -48,7 +48,21 @@ def make(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 def test_plain_make_lists_every_target_with_a_line(checkout: Path) -> None:
     said = make(checkout).stdout
-    targets = ("demo", "up", "stop", "status", "test", "test-fast", "lint", "format", "bench", "lock", "clean", "venv")
+    targets = (
+        "demo",
+        "up",
+        "stop",
+        "status",
+        "test",
+        "test-fast",
+        "lint",
+        "format",
+        "docs",
+        "bench",
+        "lock",
+        "clean",
+        "venv",
+    )
     for target in targets:
         assert f"make {target} " in said
 

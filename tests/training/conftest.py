@@ -19,6 +19,7 @@ from oi_tasks.models.classifier import Classifier
 from oi_tasks.settings import Settings
 from oi_tasks.training.classifier import ClassifierLearner
 from oi_tasks.training.practice import Practice
+from oi_tasks.training.seen import SeenPhotos
 
 CANVASES = {"2x1": (64, 32), "1x1": (64, 64), "1x2": (32, 64)}
 CLASSES = 3
@@ -86,6 +87,7 @@ def make_learner(
     loss: str = "bce",
     batch: int = 8,
     dropout: bool = True,
+    seen: SeenPhotos | None = None,
 ) -> ClassifierLearner:
     """A learner on a dataset; equal calls make equal models."""
     torch.manual_seed(11)
@@ -95,7 +97,7 @@ def make_learner(
             if isinstance(module, torch.nn.Dropout):
                 module.p = 0.0
     train, tune = ShardReader(dataset, "train"), ShardReader(dataset, "tune")
-    return ClassifierLearner(model, train, tune, batch, torch.device("cpu"), loss, practice)
+    return ClassifierLearner(model, train, tune, batch, torch.device("cpu"), loss, practice, seen)
 
 
 @pytest.fixture

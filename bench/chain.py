@@ -1,0 +1,50 @@
+"""The jobs of the chain on one folder, one after the other in this process, without Airflow."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from oi_tasks.jobs import job_class
+from oi_tasks.jobs.base import execute
+from oi_tasks.profile import Profile
+from oi_tasks.settings import Settings
+
+
+class Chain:
+    """A profile's jobs on a release in a folder. `said` holds what each job said, by its name."""
+
+    def __init__(self, profile: Profile, settings: Settings, release: Path, **fields: Any) -> None:
+        """`fields` replace those of the profile; of its release only `splits` can be given."""
+        splits = {"splits": fields.pop("release_splits")} if "release_splits" in fields else {}
+        own = {"release": {"kind": "folder", "folders": [str(release)], **splits}} | fields
+        self.profile = Profile.model_validate(profile.model_dump(mode="json") | own)
+        self.settings = settings
+        self.said: dict[str, dict[str, Any]] = {}
+
+    def run(self, job: str, **inputs: Any) -> str:
+        """Run a job, or take what it made before. Returns the output's id."""
+        self.said[job] = execute(job_class(job).from_profile(self.profile, **inputs), self.settings)
+        print(f"{job}: {self.said[job]['seconds']:.0f} s", file=sys.stderr)
+        return self.id_of(job)
+
+    def id_of(self, job: str) -> str:
+        """The id of what a job made."""
+        return str(self.said[job]["id"])
+
+    def to_classifier(self) -> tuple[str, str]:
+        """From fetch to the classifier. Returns the ids of dataset and classifier."""
+        fetched = self.run("fetch")
+        tables = self.run("tables", release=fetched)
+        photos = self.run("photos", release=fetched, tables=tables)
+        validated = self.run("validate", snapshot=self.run("snapshot", release=fetched, tables=tables, photos=photos))
+        classes = self.run("collapse", validated=validated)
+        dataset = self.run("shards", validated=validated, classes=classes)
+        return dataset, self.run("train_classifier", dataset=dataset)
+
+    def to_evaluation(self) -> str:
+        """From fetch to evaluate, through every cluster. Returns the evaluation's id."""
+        dataset, classifier = self.to_classifier()
+        self.run("plan", classes=self.id_of("collapse"))
+        own = {"dataset": dataset, "classifier": classifier}
+        semseg = [self.run("train_semseg", cluster=name, **own) for name in self.said["plan"]["result"]["clusters"]]
+        return self.run("evaluate", semseg=semseg, **own)

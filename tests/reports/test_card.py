@@ -1,0 +1,94 @@
+"""The model card: what it says, and that it fits into the registry."""
+
+from dataclasses import replace
+
+import pytest
+
+from oi_tasks.io.tracking import Tracking
+from oi_tasks.reports.card import LONGEST, Card
+from oi_tasks.results import airflow_page, result_key
+from oi_tasks.settings import Settings
+from tests.conftest import Chain
+from tests.io.registry import SmallRegistry
+
+CARD = Card(
+    model="oi-cascade",
+    version=7,
+    snapshot="5" * 20,
+    dataset="d" * 20,
+    classes=("Dog", "Cat"),
+    clusters=("animal",),
+    test_photos=1234,
+    numbers={
+        "classifier": {"macro_f1": {"value": 0.81234, "low": 0.79, "high": 0.84}},
+        "semseg/animal": {
+            "mean_iou": {"value": 0.5, "low": None, "high": None},
+            "iou_of_dog": {"value": 0.4, "low": 0.3, "high": 0.5},
+        },
+    },
+    errors="oi-reports/errors/e.html",
+)
+
+
+def test_it_says_data_classes_figures_limits_and_how_to_call_it() -> None:
+    said = CARD.markdown()
+    assert f"snapshot `{'5' * 20}`, dataset `{'d' * 20}`" in said
+    assert "**Classes** (2): Dog, Cat." in said
+    assert "the 1,234 test photos" in said
+    assert "| classifier | macro_f1 | 0.8123 | 0.7900 to 0.8400 |\n" in said
+    assert "| semseg/animal | mean_iou | 0.5000 | unknown to unknown |\n" in said
+    assert "iou_of_dog" not in said
+    assert 'mlflow.pyfunc.load_model("models:/oi-cascade/7")' in said
+    assert "**Limits**" in said
+    assert "oi-reports/errors/e.html" in said
+
+
+def test_without_clusters_or_a_snapshot_it_says_so() -> None:
+    said = replace(CARD, clusters=(), snapshot="").markdown()
+    assert "none: it finds no boxes" in said
+    assert "snapshot `unknown`" in said
+
+
+@pytest.mark.parametrize("count", [1, 76, 600, 5000])
+def test_it_is_never_longer_than_the_registry_takes(count: int) -> None:
+    numbers = {f"semseg/{name}": CARD.numbers["semseg/animal"] for name in "abcdefghijkl"} | {
+        "classifier": {f"number_{n}": {"value": 0.5, "low": 0.4, "high": 0.6} for n in range(12)}
+    }
+    classes = [f"Class number {n}" for n in range(count)]
+    said = replace(CARD, classes=classes, numbers=numbers).markdown()
+    assert len(said) <= LONGEST
+    assert f"**Classes** ({count})" in said
+    assert ("more." in said) == (count > 600 - 1)
+    assert said.endswith("models:/oi-cascade/7`.\n")
+
+
+def test_the_registry_keeps_it(settings: Settings) -> None:
+    registry = SmallRegistry(settings)
+    version = registry.new_version()
+    Tracking(settings).describe(registry.model, version, CARD.markdown())
+    kept = Tracking(settings).client.get_model_version(registry.model, str(version))
+    assert kept.description == CARD.markdown()
+
+
+def test_the_page_of_a_run_in_airflow() -> None:
+    key = result_key("oi_retrain", "manual__2026-11-26T02:00:00+00:00", "train_semseg", 3)
+    page = airflow_page("http://127.0.0.1:8080/", key)
+    assert page == "http://127.0.0.1:8080/dags/oi_retrain/runs/manual__2026-11-26T02%3A00%3A00%2B00%3A00"
+    assert airflow_page("", key) == ""
+    assert airflow_page("http://127.0.0.1:8080", "by-hand.json") == ""
+
+
+@pytest.mark.slow
+def test_a_candidate_has_the_card_of_its_evaluation_and_tags_that_lead_on(chain: Chain) -> None:
+    evaluation = chain.output("evaluate")
+    version, scores = evaluation.result["candidate"], evaluation.read_json("scores.json")
+    kept = Tracking(chain.settings).client.get_model_version("oi-cascade", str(version))
+    found = scores["numbers"]["classifier"]["macro_f1"]
+    assert (
+        f"| classifier | macro_f1 | {found['value']:.4f} | {found['low']:.4f} to {found['high']:.4f} |"
+        in kept.description
+    )
+    assert f'load_model("models:/oi-cascade/{version}")' in kept.description
+    assert chain.output("snapshot").id in kept.description
+    assert kept.tags["errors_page"].endswith(evaluation.result["errors"])
+    assert f"/runs/{evaluation.result['mlflow_run']}" in kept.tags["mlflow_page"]
