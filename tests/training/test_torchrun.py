@@ -150,7 +150,7 @@ def test_what_does_not_train_is_refused(environment: dict[str, str]) -> None:
     assert code == 2
     assert (
         told
-        == "oi: tables does not train; only train_classifier, train_semseg, train_detector run in several processes\n"
+        == "oi: tables does not train; only train_classifier, train_semseg, train_detector run in several processes [usage]\n"
     )
 
 
