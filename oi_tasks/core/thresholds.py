@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 FEW = 20  # positives; a class with fewer takes the threshold of all classes together
 BINS = 200  # steps of the thresholds of masks
+DOUBT = 20  # photos; a threshold of masks chosen on so many is drawn half the way to one half
 
 
 def best_f1_threshold(
@@ -72,12 +73,14 @@ class MaskCounts:
     def __init__(self, classes: int) -> None:
         self.inside = np.zeros((classes, BINS), dtype=np.int64)
         self.outside = np.zeros((classes, BINS), dtype=np.int64)
+        self.photos = np.zeros(classes, dtype=np.int64)  # that show the class
 
     def add(self, probabilities: NDArray[np.float32], targets: NDArray[np.bool_], known: NDArray[np.bool_]) -> None:
         """Count a batch: probabilities and targets (B, K, h, w), known (B, K)."""
         bins = np.minimum((probabilities * BINS).astype(np.int64), BINS - 1)
         for index in range(len(self.inside)):
             rows = known[:, index]
+            self.photos[index] += targets[rows, index].any(axis=(1, 2)).sum()
             for counts, cells in ((self.inside, targets[rows, index]), (self.outside, ~targets[rows, index])):
                 counts[index] += np.bincount(bins[rows, index][cells], minlength=BINS)
 
@@ -86,15 +89,18 @@ class MaskCounts:
         return _iou(self.inside, self.outside)
 
     def best(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(K,) thresholds with the largest intersection over union, and what they reach.
+        """(K,) thresholds that promise the largest intersection over union, and what they reach here.
 
-        A class in no tune photo takes the threshold of all classes together, and NaN.
+        The best one on a few photos is their accident: it is drawn to one half, the more the fewer they are, as if
+        `DOUBT` further photos had said one half. A class in no photo takes the threshold of all together, and NaN.
         """
         together = _iou(self.inside.sum(0, keepdims=True), self.outside.sum(0, keepdims=True))
         fallback = BINS // 2 if np.isnan(together).any() else int(together.argmax())
         curves = self.iou()
-        chosen = [fallback if np.isnan(curve).any() else int(curve.argmax()) for curve in curves]
-        return np.array(chosen) / BINS, curves[np.arange(len(curves)), chosen]
+        best = np.array([fallback if np.isnan(curve).any() else int(curve.argmax()) for curve in curves])
+        photos = np.where(self.photos > 0, self.photos, self.photos.sum())
+        chosen = np.round((photos * best + DOUBT * BINS / 2) / (photos + DOUBT)).astype(int)
+        return chosen / BINS, curves[np.arange(len(curves)), chosen]
 
     def at(self, thresholds: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         """(K,) `dice`, `precision` and `recall` of each class's cells at its threshold, one of those of `iou`.

@@ -24,7 +24,7 @@ class TrainSemseg(Job):
     Publishes `model.safetensors`, `model.json` and `curves.json`, and registers a version of `oi-semseg-<cluster>`.
     """
 
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     resumable: ClassVar[bool] = True
     dataset: OutputId = Field(description="id of the dataset (shards)")
     cluster: str = Field(description="slug of the cluster, as the class map has it")

@@ -6,7 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score, precision_recall_fscore_support
 
-from oi_tasks.core.thresholds import FEW, MaskCounts, best_f1_threshold, box_thresholds, f1_by_class, f1_thresholds
+from oi_tasks.core.thresholds import (
+    DOUBT,
+    FEW,
+    MaskCounts,
+    best_f1_threshold,
+    box_thresholds,
+    f1_by_class,
+    f1_thresholds,
+)
 
 
 def drawn(seed: int, photos: int = 50) -> tuple[np.ndarray, np.ndarray]:
@@ -54,7 +62,7 @@ def test_nothing_present_is_one_half() -> None:
 
 
 @given(st.integers(0, 10_000))
-def test_mask_thresholds_are_the_best_of_all_that_are_tried(seed: int) -> None:
+def test_mask_thresholds_are_the_best_of_all_that_are_tried_drawn_to_one_half(seed: int) -> None:
     random = np.random.default_rng(seed)
     targets = random.random((4, 2, 5, 6)) < 0.4
     targets[0, :, 0, 0] = True
@@ -75,7 +83,9 @@ def test_mask_thresholds_are_the_best_of_all_that_are_tried(seed: int) -> None:
             return (there & true).sum() / (there | true).sum()
 
         assert iou[place] == pytest.approx(reached(thresholds[place]))
-        assert iou[place] == pytest.approx(max(reached(step / 200) for step in range(200)))
+        best = max(range(200), key=lambda step: reached(step / 200))
+        photos = int(true.any(axis=(1, 2)).sum())
+        assert thresholds[place] * 200 == pytest.approx(round((photos * best + DOUBT * 100) / (photos + DOUBT)))
         cells = (said * 200).astype(int).ravel() >= round(thresholds[place] * 200)
         numbers = precision_recall_fscore_support(true.ravel(), cells, average="binary")
         found = counts.at(thresholds)
@@ -90,6 +100,17 @@ def test_a_class_in_no_photo_has_no_score_and_the_threshold_of_the_others() -> N
     thresholds, iou = counts.best()
     assert np.isnan(iou[1])
     assert thresholds[1] == thresholds[0]
+
+
+def test_many_photos_leave_the_best_threshold_where_it_is() -> None:
+    counts = MaskCounts(1)
+    targets = np.zeros((1, 1, 2, 2), dtype=bool)
+    targets[0, 0, 0] = True
+    for _ in range(3000):
+        counts.add(np.where(targets, 0.2, 0.1).astype(np.float32), targets, np.ones((1, 1), dtype=bool))
+    thresholds, iou = counts.best()
+    assert thresholds[0] == pytest.approx(0.105, abs=0.006)
+    assert iou[0] == 1.0
 
 
 def test_thresholds_of_boxes_count_the_true_ones_that_nothing_found() -> None:
