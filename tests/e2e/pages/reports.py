@@ -13,8 +13,10 @@ def use(tab: Page, name: str) -> None:
             sort(table, f"{name}, table {place + 1}")
     for table in tab.locator("table[data-find]").all():
         find(table, name)
-    if tab.locator("button.photo:visible").count():
-        look_closer(tab, name)
+    photos = tab.locator("button.photo:visible")
+    boxed = tab.locator("button.photo:visible:has(rect)")
+    if photos.count():
+        look_closer(tab, (boxed if boxed.count() else photos).first, name)
 
 
 def sort(table: Locator, name: str) -> None:
@@ -75,9 +77,8 @@ def find(table: Locator, name: str) -> None:
     check(shown.count() == rows.count(), f"{name}: all {rows.count()} rows come back")
 
 
-def look_closer(tab: Page, name: str) -> None:
-    """Open a photo large, switch its boxes off and on, and close it by the keyboard."""
-    photo = tab.locator("button.photo:visible:has(rect)").first
+def look_closer(tab: Page, photo: Locator, name: str) -> None:
+    """Open a photo large, switch its boxes off and on if it has any, and close it by the keyboard."""
     photo.scroll_into_view_if_needed()
     small = photo.locator("svg").bounding_box()
     photo.click()
@@ -85,6 +86,14 @@ def look_closer(tab: Page, name: str) -> None:
     shown = large.locator("svg").bounding_box()
     assert small is not None and shown is not None
     check(shown["width"] > 1.5 * small["width"], f"{name}: a photo opens {shown['width']:.0f} pixels wide")
+    if large.locator("rect").count():
+        switch_boxes(tab, large, name)
+    tab.keyboard.press("Escape")
+    check(large.count() == 0, f"{name}: Escape closes it")
+
+
+def switch_boxes(tab: Page, large: Locator, name: str) -> None:
+    """Switch the boxes of the large photo off and on."""
     box, boxes = large.get_by_label("boxes"), large.locator("rect")
     check(boxes.first.is_visible(), f"{name}: its boxes are drawn")
     box.uncheck()
@@ -92,8 +101,6 @@ def look_closer(tab: Page, name: str) -> None:
     check(not tab.locator("label.switch input").first.is_checked(), f"{name}: on the page as well")
     box.check()
     check(boxes.first.is_visible(), f"{name}: and on")
-    tab.keyboard.press("Escape")
-    check(large.count() == 0, f"{name}: Escape closes it")
 
 
 def follow(tab: Page, run_page: str) -> None:
