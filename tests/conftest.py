@@ -94,6 +94,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("store_settings", stores, indirect=True, scope="session")
 
 
+NEEDS_SERVERS = {"servers", "store_settings", "versitygw_settings"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs a server is slow, whatever it does with it: the tests between two edits need none."""
+    for item in items:
+        if NEEDS_SERVERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def store(store_settings: Settings) -> Store:
     """A real store, with the jobs' own key."""

@@ -26,6 +26,8 @@ from oi_tasks.profile import profile_files
 from oi_tasks.quality.suites import load_suites
 from tests.shell_words import ID, OI, commands_of, parse_oi, without_assignments
 
+pytestmark = pytest.mark.slow
+
 CHECKOUT = Path(__file__).parents[1]
 DOCS = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
 WITHOUT_SERVER = {"profiles", "own-photos", "classes"}

@@ -19,6 +19,8 @@ from tests import versitygw
 from tests.io.test_store import root_of
 from tests.test_cli import oi
 
+pytestmark = pytest.mark.slow
+
 DOWN = "127.0.0.1:9"  # nothing listens on the discard port
 KUBECONFIG = """
 apiVersion: v1

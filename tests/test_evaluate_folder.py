@@ -27,6 +27,8 @@ from oi_tasks.models.semseg import Semseg
 from oi_tasks.settings import settings as process_settings
 from tests.conftest import Chain
 
+pytestmark = pytest.mark.slow
+
 CLASSES = {"Bird": ("Bird",), "Land vehicle": ("Land vehicle", "Car", "Bus", "Bicycle"), "Tomato": ("Tomato",)}
 
 

@@ -90,6 +90,7 @@ def through_a_pipe(*words: str, **more: str) -> tuple[str, str]:
     return done.stdout, done.stderr
 
 
+@pytest.mark.slow
 def test_a_terminal_has_colours_and_no_color_takes_them_away() -> None:
     assert ESCAPE + "[32m" in on_a_terminal("doctor")
     assert not re.search(ESCAPE + r"\[[34]\d", on_a_terminal("doctor", NO_COLOR="1"))

@@ -24,6 +24,7 @@ def drawn(seed: int, photos: int = 50) -> tuple[np.ndarray, np.ndarray]:
     return np.round(np.clip(0.3 * present + 0.7 * random.random(photos), 0, 1), 2).astype(np.float32), present
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(st.integers(0, 10_000))
 def test_no_threshold_reaches_a_larger_f1(seed: int) -> None:

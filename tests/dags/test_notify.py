@@ -26,7 +26,7 @@ def notify(monkeypatch: pytest.MonkeyPatch):
 
 
 def served(server: socketserver.TCPServer) -> Iterator[int]:
-    thread = Thread(target=server.serve_forever, daemon=True)
+    thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield server.server_address[1]
     server.shutdown()

@@ -22,6 +22,8 @@ from oi_tasks.local.addresses import Addresses
 from oi_tasks.settings import Settings
 from tests.io.test_store import root_of
 
+pytestmark = pytest.mark.slow
+
 OI = str(Path(sys.executable).with_name("oi"))
 STORES = ("minio", "versitygw")
 

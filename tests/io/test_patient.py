@@ -9,6 +9,8 @@ from urllib3.util import Retry
 from oi_tasks.io.patient import READS, PatientPool, whole
 from tests.io.misbehaving import Site, site
 
+pytestmark = pytest.mark.slow
+
 ONCE = Retry(total=1, backoff_factor=0, status_forcelist=(503,))
 
 

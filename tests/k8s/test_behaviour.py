@@ -74,9 +74,17 @@ def test_a_pod_that_hangs_is_stopped_at_its_deadline(in_pods: Make, cluster: Clu
     assert left(cluster, namespace) == []
 
 
+# All on one stream, as jobs do: lines of two streams reach a pod's log in any order.
+SAYS_WHAT_IS_WRONG = """
+import sys
+for line in ("a line before", "oi: no such release"):
+    print(line, file=sys.stderr, flush=True)
+sys.exit(2)
+"""
+
+
 def test_bad_input_ends_the_task_for_good_with_the_jobs_own_words(in_pods: Make) -> None:
-    program = "import sys\nprint('a line before', file=sys.stderr)\nsys.exit('oi: no such release')"
-    said, final = failure(in_pods("tables", program.replace("sys.exit(", "print(") + "\nsys.exit(2)"))
+    said, final = failure(in_pods("tables", SAYS_WHAT_IS_WRONG))
     assert said == "tables ended with status 2: oi: no such release [step_failed]"
     assert final
 

@@ -59,7 +59,7 @@ def recorded() -> Iterator[tuple[Recorded, Airflow]]:
             """Say nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield state, Airflow(f"http://127.0.0.1:{server.server_port}", "admin", "password")
         server.shutdown()
 

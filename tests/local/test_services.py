@@ -17,6 +17,8 @@ from oi_tasks.local import health, keys, processes, servers, services
 from oi_tasks.local.addresses import Addresses
 from oi_tasks.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[services.Running]:

@@ -8,6 +8,8 @@ import pytest
 
 from tests.quality.conftest import ANIMAL, CAT, DOG, PHOTOS, ROOT, TREE, Frames, Judge, add, change, edges
 
+pytestmark = pytest.mark.slow
+
 Plant = Callable[[Frames], pl.DataFrame]
 
 

@@ -14,6 +14,8 @@ from oi_tasks.quality.suites import expectations_folder, load_suites
 from oi_tasks.quality.summary import summarise
 from tests.quality.conftest import CAT, DOG, Frames, written
 
+pytestmark = pytest.mark.slow
+
 PARAMETERS = {"mostly": 0.9, "max_quarantined": 0.1, "drift_rows": 0.5, "drift_psi": 0.2, "drift_growth": 2.0}
 
 

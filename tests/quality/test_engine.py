@@ -16,6 +16,8 @@ from oi_tasks.quality.suites import expectations_folder, load_suites
 from oi_tasks.quality.summary import summarise
 from tests.quality.conftest import Frames, Judge, change, written
 
+pytestmark = pytest.mark.slow
+
 PARAMETERS = {"mostly": 0.9, "max_quarantined": 0.1}
 
 

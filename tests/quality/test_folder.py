@@ -28,6 +28,8 @@ from tests.quality.releases import (
     write,
 )
 
+pytestmark = pytest.mark.slow
+
 CAR, ANIMAL, FISH, TOMATO, CARROT = "/m/0k4j", "/m/0jbk", "/m/0ch_cf", "/m/07j87", "/m/0fj52s"
 OI = str(Path(sys.executable).with_name("oi"))
 Plant = Callable[[Path], Any]
