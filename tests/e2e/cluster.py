@@ -8,7 +8,6 @@ it says that it was left out.
 import hashlib
 import json
 import os
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,75 +19,36 @@ from oi_tasks.local import keys, services
 from oi_tasks.local.addresses import Addresses
 from oi_tasks.local.servers import job_env
 from oi_tasks.settings import Settings
-from tests.e2e.common import CHECKOUT, SHARED, check, demo, say
+from tests.e2e.common import CHECKOUT, check, demo, say
+from tests.shared_cluster import Cluster, base_image, load, printed, there, up
 
-CLUSTER = SHARED / "cluster"
 BRIDGE = "10.88.0.1"  # this machine, as pods see it
 NAMESPACE = "oi"
+PODS = ("-n", NAMESPACE, "get", "pods", "--no-headers", "--ignore-not-found")
 BUILT_FROM = ("docker/trainer.Dockerfile", "locks/uv.txt", "locks/trainer.txt", "oi_tasks", "expectations")
 
 
-def run(*command: str | Path, given: str | None = None) -> str:
-    """Run a command to its end. Returns what it printed."""
-    done = subprocess.run([str(word) for word in command], input=given, text=True, stdout=subprocess.PIPE, check=True)
-    return done.stdout
+@contextmanager
+def watched(cluster: Cluster) -> Iterator[dict[str, str]]:
+    """While the block runs, list the pods every second; gives what kubectl said of each pod that ran, by its job."""
+    seen: dict[str, str] = {}
+    ended = Event()
 
+    def look() -> None:
+        while not ended.wait(1):
+            for line in cluster.kubectl(*PODS, "-L", "oi/job").splitlines():
+                job = line.split()[-1]
+                if " Running " in line and job not in seen:
+                    seen[job] = line
+                    say(f"kubectl get pods: {line}")
 
-def start() -> str:
-    """Have the cluster up. Returns the path of its kubeconfig."""
-    for tries_left in (2, 1, 0):  # on a busy machine it may mistake its own bridge for one that lacks its address
-        try:
-            return run(CLUSTER / "up").splitlines()[-1]
-        except subprocess.CalledProcessError:
-            if not tries_left:
-                raise
-    raise AssertionError
-
-
-class Cluster:
-    """The cluster beside the checkout, through kubectl."""
-
-    def __init__(self) -> None:
-        self.kubeconfig = start()
-        self._kubectl = Path(self.kubeconfig).parent / "bin" / "kubectl"
-
-    def kubectl(self, *words: str, given: str | None = None) -> str:
-        """Run kubectl in the pods' namespace."""
-        return run(self._kubectl, "--kubeconfig", self.kubeconfig, "-n", NAMESPACE, *words, given=given)
-
-    def apply(self, *words: str) -> None:
-        """Make an object, or bring it up to date: the words of `kubectl create`."""
-        self.kubectl("apply", "-f", "-", given=self.kubectl("create", *words, "--dry-run=client", "-o", "yaml"))
-
-    def has(self, image: str) -> bool:
-        """Whether the node has an image."""
-        nodes = json.loads(self.kubectl("get", "nodes", "-o", "json"))["items"]
-        names = {name for node in nodes for held in node["status"]["images"] for name in held.get("names") or []}
-        return f"docker.io/library/{image}" in names
-
-    @contextmanager
-    def watched(self) -> Iterator[dict[str, str]]:
-        """While the block runs, list the pods every second; gives what kubectl said of each pod that ran, by its job."""
-        seen: dict[str, str] = {}
-        ended = Event()
-
-        def look() -> None:
-            while not ended.wait(1):
-                for line in self.kubectl(
-                    "get", "pods", "--no-headers", "--ignore-not-found", "-L", "oi/job"
-                ).splitlines():
-                    job = line.split()[-1]
-                    if " Running " in line and job not in seen:
-                        seen[job] = line
-                        say(f"kubectl get pods: {line}")
-
-        watcher = Thread(target=look)
-        watcher.start()
-        try:
-            yield seen
-        finally:
-            ended.set()
-            watcher.join()
+    watcher = Thread(target=look)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        ended.set()
+        watcher.join()
 
 
 def content_tag() -> str:
@@ -108,23 +68,23 @@ def image_on(cluster: Cluster) -> str:
     if cluster.has(image):
         say(f"image: {image} is on the node already")
         return image
-    base = run(CLUSTER / "base-image").splitlines()[-1]
+    base = base_image()
     say(f"image: building {image} on {base}")
     dockerfile = CHECKOUT / "docker" / "trainer.Dockerfile"
     words = ("--network", "host", "--quiet", "--build-arg", f"BASE_IMAGE={base}", "-f", dockerfile, "-t", image)
-    run("docker", "build", *words, CHECKOUT)
+    printed("docker", "build", *words, CHECKOUT)
     say(f"image: loading {image}")
-    run(CLUSTER / "load-image", image)
+    load(image)
     return image
 
 
 def main() -> None:
     """Run the demo in pods, to a promoted model."""
-    if not (CLUSTER / "up").is_file():
+    if not there():
         say("left out: there is no shared/cluster beside the checkout, so the run in pods did not take place")
         return
-    cluster = Cluster()
-    os.environ |= {"OI_EXECUTION": "kubernetes", "OI_KUBECONFIG": cluster.kubeconfig, "OI_NAMESPACE": NAMESPACE}
+    cluster = up()
+    os.environ |= {"OI_EXECUTION": "kubernetes", "OI_KUBECONFIG": str(cluster.kubeconfig), "OI_NAMESPACE": NAMESPACE}
     os.environ["OI_TRAINER_IMAGE"] = image_on(cluster)
     with tempfile.TemporaryDirectory(prefix="oi-cluster-") as folder:
         state = Path(folder) / "state"
@@ -139,22 +99,27 @@ def main() -> None:
 
 def give_keys(cluster: Cluster, lines: dict[str, str], folder: Path) -> None:
     """The namespace, and in it the secret with what pods need to know."""
-    cluster.apply("namespace", NAMESPACE)
+    apply(cluster, "namespace", NAMESPACE)
     file = folder / "pod.env"
     keys.write_private(file, "".join(f"{name}={value}\n" for name, value in lines.items()))
-    cluster.apply("secret", "generic", "oi-keys", f"--from-env-file={file}")
+    apply(cluster, "-n", NAMESPACE, "secret", "generic", "oi-keys", f"--from-env-file={file}")
+
+
+def apply(cluster: Cluster, *words: str) -> None:
+    """Make an object, or bring it up to date: the words of `kubectl create`."""
+    cluster.kubectl("apply", "-f", "-", given=cluster.kubectl("create", *words, "--dry-run=client", "-o", "yaml"))
 
 
 def run_in_pods(cluster: Cluster, state: Path) -> None:
     """`oi demo`, with every step in a pod."""
-    with cluster.watched() as seen:
+    with watched(cluster) as seen:
         status, seconds = demo("demo", os.environ)
     tell_failed_tries(state)
     check(status == 0, f"the demo in pods: a model was promoted, after {seconds:.0f} s")
     champion = Tracking(Settings(_env_file=state / "env")).alias("oi-cascade", "champion")
     check(champion is not None, f"oi-cascade@champion is version {champion}")
     check({"train_classifier", "train_semseg"} <= set(seen), f"pods ran: {', '.join(sorted(seen))}")
-    left = cluster.kubectl("get", "pods", "--no-headers", "--ignore-not-found").split()
+    left = cluster.kubectl(*PODS).split()
     check(not left, "no pod is left")
 
 

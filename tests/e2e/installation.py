@@ -7,7 +7,6 @@ the key that pods get. Ends by taking away what it applied. Without the cluster 
 import json
 import os
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -18,29 +17,24 @@ from oi_tasks.io.store import WORK, Store
 from oi_tasks.io.tracking import Tracking
 from oi_tasks.local import keys
 from oi_tasks.settings import Settings
-from tests.e2e.cluster import CLUSTER, Cluster, run
 from tests.e2e.common import CHECKOUT, check, say
+from tests.shared_cluster import Cluster, base_image, load, printed, there, up
 
 SYSTEM = "oi-system"
 IMAGES = ("minio", "mlflow")
 
 
-def kubectl(cluster: Cluster, *words: str | Path) -> str:
-    """Run kubectl, whatever the namespace."""
-    return run(Path(cluster.kubeconfig).parent / "bin" / "kubectl", "--kubeconfig", cluster.kubeconfig, *words)
-
-
 def images_on(cluster: Cluster) -> None:
     """Build the images of the servers from this checkout, and load them."""
-    base = run(CLUSTER / "base-image").splitlines()[-1]
+    base = base_image()
     for name in IMAGES:
         image = f"oi-{name}:dev"
         say(f"image: building {image} on {base}")
         words = ("--network", "host", "--quiet", "--build-arg", f"BASE_IMAGE={base}", "-t", image)
-        run("docker", "build", *words, "-f", CHECKOUT / "docker" / f"{name}.Dockerfile", CHECKOUT)
-        size = int(run("docker", "image", "inspect", "--format", "{{.Size}}", image))
+        printed("docker", "build", *words, "-f", CHECKOUT / "docker" / f"{name}.Dockerfile", CHECKOUT)
+        size = int(printed("docker", "image", "inspect", "--format", "{{.Size}}", image))
         say(f"image: loading {image}, {size / 1e6:.0f} MB")
-        run(CLUSTER / "load-image", image)
+        load(image)
 
 
 def wait_until_ready(cluster: Cluster) -> None:
@@ -52,16 +46,16 @@ def wait_until_ready(cluster: Cluster) -> None:
     )
     for words in waits:
         try:
-            kubectl(cluster, "-n", SYSTEM, *words, "--timeout=5m")
-        except subprocess.CalledProcessError:
-            say(kubectl(cluster, "-n", SYSTEM, "get", "pods,events"))
+            cluster.kubectl("-n", SYSTEM, *words, "--timeout=5m")
+        except AssertionError:
+            say(cluster.kubectl("-n", SYSTEM, "get", "pods,events"))
             check(False, f"kubectl {' '.join(words)}")
         check(True, f"kubectl {' '.join(words)}")
 
 
 def address(cluster: Cluster, service: str) -> str:
     """Where this machine reaches a service: it is the node, so by the service's own address."""
-    spec = json.loads(kubectl(cluster, "-n", SYSTEM, "get", "service", service, "-o", "json"))["spec"]
+    spec = cluster.read("-n", SYSTEM, "service", service)["spec"]
     return f"http://{spec['clusterIP']}:{spec['ports'][0]['port']}"
 
 
@@ -90,7 +84,7 @@ def use(cluster: Cluster, folder: Path) -> None:
     names = {"mlflow.oi-system:5000": 200, "elsewhere.example:5000": 403}
     answers = {name: asked_as(mlflow_url, name) for name in names}
     check(answers == names, f"MLflow answers at {mlflow_url} to the name that pods know, and to no other: {answers}")
-    held = json.loads(kubectl(cluster, "-n", "oi", "get", "secret", "oi-keys", "-o", "json"))["data"]
+    held = cluster.read("-n", "oi", "secret", "oi-keys")["data"]
     check(set(held) == set(lines), "the secret oi-keys holds what pods need")
 
 
@@ -102,44 +96,41 @@ def asked_as(url: str, host: str) -> int:
 
 def pods(cluster: Cluster) -> set[str]:
     """The servers' pods, by what tells one from another of the same name."""
-    return {
-        pod["metadata"]["uid"]
-        for pod in json.loads(kubectl(cluster, "-n", SYSTEM, "get", "pods", "-o", "json"))["items"]
-    }
+    return {pod["metadata"]["uid"] for pod in cluster.read("-n", SYSTEM, "pods")["items"]}
 
 
 def free_volumes(cluster: Cluster) -> None:
     """Empty the volumes that the installation had, and let them be claimed again: the cluster keeps them."""
-    for volume in json.loads(kubectl(cluster, "get", "pv", "-o", "json"))["items"]:
+    for volume in cluster.read("pv")["items"]:
         if volume["status"]["phase"] == "Released" and volume["spec"]["claimRef"]["namespace"] == SYSTEM:
             shutil.rmtree(volume["spec"]["hostPath"]["path"], ignore_errors=True)
             patch = json.dumps([{"op": "remove", "path": "/spec/claimRef"}])
-            kubectl(cluster, "patch", "pv", volume["metadata"]["name"], "--type=json", "-p", patch)
+            cluster.kubectl("patch", "pv", volume["metadata"]["name"], "--type=json", "-p", patch)
 
 
 def main() -> None:
     """Install, use, take away."""
-    if not (CLUSTER / "up").is_file():
+    if not there():
         say("left out: there is no shared/cluster beside the checkout, so nothing was installed")
         return
-    cluster = Cluster()
+    cluster = up()
     images_on(cluster)
     with tempfile.TemporaryDirectory(prefix="oi-installation-") as folder:
         copy = Path(folder) / "k8s"
         shutil.copytree(CHECKOUT / "k8s", copy, ignore=shutil.ignore_patterns("keys"))
-        run(copy / "new-keys", "local")
+        printed(copy / "new-keys", "local")
         overlay = copy / "overlays" / "local"
         os.environ["OI_ENV_FILE"] = str(Path(folder) / "none")
         try:
-            kubectl(cluster, "apply", "-k", overlay)
+            cluster.kubectl("apply", "-k", overlay)
             wait_until_ready(cluster)
             use(cluster, overlay / "keys")
             before = pods(cluster)
-            kubectl(cluster, "apply", "-k", overlay)
+            cluster.kubectl("apply", "-k", overlay)
             wait_until_ready(cluster)
             check(pods(cluster) == before, "applied again, nothing is started anew")
         finally:
-            kubectl(cluster, "delete", "-k", overlay, "--ignore-not-found", "--timeout=3m")
+            cluster.kubectl("delete", "-k", overlay, "--ignore-not-found", "--timeout=3m")
             free_volumes(cluster)
 
 

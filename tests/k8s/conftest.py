@@ -1,8 +1,7 @@
-"""A real cluster, when one is up: a namespace of its own in it, and tasks that run there as Airflow runs them."""
+"""A real cluster: a namespace of its own in it, and tasks that run there as Airflow runs them."""
 
 import json
 import os
-import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
@@ -14,8 +13,9 @@ import yaml
 
 from oi_tasks.profile import Profile
 from oi_tasks.settings import settings as process_settings
-from tests.conftest import SHARED
-from tests.k8s.drive import Cluster, Task
+from tests import shared_cluster
+from tests.k8s.drive import Task
+from tests.shared_cluster import Cluster
 
 CHECKOUT = Path(__file__).parents[2]
 ENVIRONMENT = {
@@ -25,17 +25,16 @@ ENVIRONMENT = {
     "OI_CACHE": "/scratch/cache",
     "OMP_NUM_THREADS": "1",  # sums in the same order, however busy the machine is
 }
-IMAGE = "debian-python:bookworm"  # what the images of the project are built on
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Cluster:
-    """The cluster beside the checkout. Without one that answers the test is left out, and says so."""
-    home = Path(os.environ.get("OI_CLUSTER_HOME", "~/.cache/oi-cluster")).expanduser()
-    found = Cluster(home / "bin" / "kubectl", home / "kubeconfig")
-    if not found.answers():
-        pytest.skip("left out: the cluster of shared/cluster is not up")
-    return found
+    """The cluster beside the checkout. Where none stands, or it cannot be brought up without root, that is said."""
+    if not shared_cluster.there():
+        pytest.skip("left out: there is no shared/cluster beside the checkout")
+    if os.geteuid() != 0:
+        pytest.skip("left out: to bring up the cluster beside the checkout takes root")
+    return shared_cluster.up()
 
 
 @pytest.fixture(scope="session")
@@ -53,10 +52,10 @@ def namespace(cluster: Cluster) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def image(cluster: Cluster) -> str:
     """An image with Python, on the node."""
-    if not cluster.has(IMAGE):
-        subprocess.run([SHARED / "cluster" / "base-image"], check=True, stdout=subprocess.DEVNULL)
-        subprocess.run([SHARED / "cluster" / "load-image", IMAGE], check=True, stdout=subprocess.DEVNULL)
-    return IMAGE
+    name = shared_cluster.base_image()
+    if not cluster.has(name):
+        shared_cluster.load(name)
+    return name
 
 
 @pytest.fixture

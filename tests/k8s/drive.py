@@ -1,51 +1,12 @@
-"""The cluster through kubectl, and a pod task taken through its life as Airflow does: execute, trigger, re-entry.
+"""A pod task taken through its life as Airflow does: execute, trigger, re-entry.
 
 The operator, its trigger and the cluster are the real ones; left out are Airflow's database, scheduler and triggerer.
 """
 
 import asyncio
-import json
-import subprocess
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """A cluster."""
-
-    program: Path
-    kubeconfig: Path
-
-    def run(self, *words: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
-        """Run kubectl to its end."""
-        command = [str(self.program), "--kubeconfig", str(self.kubeconfig), *words]
-        return subprocess.run(command, input=given, capture_output=True, text=True, check=False, timeout=120)
-
-    def kubectl(self, *words: str, given: str | None = None) -> str:
-        """What kubectl prints; it must not fail."""
-        done = self.run(*words, given=given)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def answers(self) -> bool:
-        """Whether it is up."""
-        if not (self.program.exists() and self.kubeconfig.exists()):
-            return False
-        return self.run("get", "--raw", "/readyz", "--request-timeout=5s").returncode == 0
-
-    def has(self, image: str) -> bool:
-        """Whether a node has an image."""
-        nodes = json.loads(self.kubectl("get", "nodes", "-o", "json"))["items"]
-        names = {name for node in nodes for held in node["status"]["images"] for name in held.get("names") or []}
-        return f"docker.io/library/{image}" in names
-
-    def pods(self, namespace: str) -> list[dict[str, Any]]:
-        """The pods of a namespace."""
-        found: list[dict[str, Any]] = json.loads(self.kubectl("-n", namespace, "get", "pods", "-o", "json"))["items"]
-        return found
 
 
 class TaskInstance:

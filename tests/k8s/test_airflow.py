@@ -17,7 +17,8 @@ from oi_tasks.local.addresses import Addresses
 from oi_tasks.local.airflow_api import Airflow, Run
 from oi_tasks.settings import Settings
 from tests.k8s.conftest import CHECKOUT
-from tests.k8s.drive import Cluster, Task
+from tests.k8s.drive import Task
+from tests.shared_cluster import Cluster
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 DAG = "toy_pods"

@@ -11,7 +11,8 @@ import pytest
 from oi_tasks.io.store import WORK, Store
 from oi_tasks.settings import Settings
 from oi_tasks.settings import settings as process_settings
-from tests.k8s.drive import Cluster, Task
+from tests.k8s.drive import Task
+from tests.shared_cluster import Cluster
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 Make = Callable[..., Task]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.k8s.drive import Cluster
+from tests.shared_cluster import Cluster
 from tests.test_doctor import doctor
 
 IN_CLUSTER = {

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.k8s.drive import Cluster
+from tests.shared_cluster import Cluster
 
 CHECKOUT = Path(__file__).parents[2]
 K8S = CHECKOUT / "k8s"

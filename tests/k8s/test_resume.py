@@ -22,7 +22,8 @@ from oi_tasks.profile import Profile
 from oi_tasks.settings import Settings
 from tests.conftest import SMALL
 from tests.k8s.conftest import CHECKOUT
-from tests.k8s.drive import Cluster, Task
+from tests.k8s.drive import Task
+from tests.shared_cluster import Cluster
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 BRIDGE = "10.88.0.1"  # this machine, as pods of the cluster see it
