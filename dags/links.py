@@ -11,7 +11,7 @@ import attrs
 from airflow.sdk import BaseOperator, BaseOperatorLink
 from airflow.sdk.types import TaskInstanceKey
 
-ADDRESS = "/open-images/of"  # dags/ui answers there
+ADDRESS = "/open-images/of"  # dags/plugins answers there
 MLFLOW = "mlflow"
 
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+from airflow.providers.cncf.kubernetes.triggers.pod import KubernetesPodTrigger
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from kubernetes.client import ApiClient, ApiException
@@ -13,6 +14,8 @@ from oi_tasks.pods.faults import end_fault, start_fault
 from oi_tasks.pods.manifest import input_labels, kind_of, pod_manifest
 from oi_tasks.profile import Pod, Pods
 from oi_tasks.settings import settings
+from pod_logs import PodLogTrigger, lines_after, seconds_back
+from tenacity import retry, stop_after_attempt, wait_exponential
 
 from jobs import JobTask
 from links import links_of
@@ -65,6 +68,26 @@ class PodJobOperator(JobTask, KubernetesPodOperator):
         result = self.read_result(context)
         context["ti"].xcom_push(key="return_value", value=result)  # the operator keeps do_xcom_push for its sidecar
         return result
+
+    def defer(self, *, trigger: KubernetesPodTrigger, **kwargs: Any) -> None:
+        """Wait, with the trigger that logs every line once."""
+        super().defer(trigger=PodLogTrigger.of(trigger), **kwargs)
+
+    @retry(stop=stop_after_attempt(3), wait=wait_exponential(max=15), reraise=True)
+    def _write_logs(self, pod: k8s.V1Pod, follow: bool = False, since_time: str | None = None) -> None:
+        """Log the lines that the trigger has not."""
+        read = self.client.read_namespaced_pod_log(
+            name=pod.metadata.name,
+            namespace=pod.metadata.namespace,
+            container=self.base_container_name,
+            follow=follow,
+            timestamps=True,
+            since_seconds=seconds_back(since_time),
+            _preload_content=False,
+        )
+        lines = (line.decode("utf-8", errors="backslashreplace").rstrip("\n") for line in read)
+        for line in lines_after(lines, since_time):
+            self.log.info("[%s] %s", self.base_container_name, line.partition(" ")[2])
 
     def cleanup(self, pod: k8s.V1Pod, remote_pod: k8s.V1Pod, *args: Any, **kwargs: Any) -> None:
         """Delete the pod; of one that failed, say why and what to change."""

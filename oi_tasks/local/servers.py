@@ -108,6 +108,7 @@ def airflow(state: Path, addresses: Addresses, keys: Mapping[str, str], dags: Pa
     users = {keys[f"OI_AIRFLOW_{who}"]: keys[f"OI_AIRFLOW_{name}"] for who, name in USERS}
     settings = {
         "CORE__DAGS_FOLDER": str(dags),
+        "CORE__PLUGINS_FOLDER": str(CHECKOUT / "dags" / "plugins"),
         "CORE__LOAD_EXAMPLES": "False",
         "CORE__EXECUTOR": "LocalExecutor",
         "CORE__PARALLELISM": "4",  # with the default of 32 it hangs when it is ended
@@ -131,8 +132,6 @@ def airflow(state: Path, addresses: Addresses, keys: Mapping[str, str], dags: Pa
         "SCHEDULER__ENABLE_TRACEMALLOC": "False",
         "USAGE_DATA_COLLECTION__ENABLED": "False",
     }
-    if (dags / "ui").is_dir():
-        settings["CORE__PLUGINS_FOLDER"] = str(dags / "ui")
     own = {f"AIRFLOW__{name}": value for name, value in settings.items()}
     return Server(
         name="airflow",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-TAB = Path(__file__).parents[2] / "dags" / "ui" / "open_images.py"
+TAB = Path(__file__).parents[2] / "dags" / "plugins" / "open_images.py"
 FROM_A_REPORT = {"sec-fetch-dest": "iframe", "sec-fetch-site": "cross-site"}  # as a browser marks it
 
 

@@ -25,11 +25,12 @@ def wiring(own_environment: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.setenv("OI_KUBECONFIG", str(tmp_path / "kubeconfig"))
     monkeypatch.setenv("OI_TRAINER_IMAGE", "registry.example/oi-trainer:7")
     settings.cache_clear()
-    monkeypatch.syspath_prepend(str(DAGS))
+    for folder in (DAGS, DAGS / "plugins"):
+        monkeypatch.syspath_prepend(str(folder))
     import jobs
 
     yield jobs
-    for name in ("jobs", "pods"):
+    for name in ("jobs", "pods", "pod_logs"):
         sys.modules.pop(name, None)
 
 

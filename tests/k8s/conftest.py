@@ -78,7 +78,8 @@ def in_pods(
     }
     for name, value in chosen.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.syspath_prepend(str(CHECKOUT / "dags"))
+    for folder in ("dags", "dags/plugins"):
+        monkeypatch.syspath_prepend(str(CHECKOUT / folder))
 
     def make(
         job: str, program: str, pods: dict[str, Any] | None = None, profile: dict[str, Any] | None = None, **fields: Any
@@ -90,7 +91,7 @@ def in_pods(
         return Task(job, whole.model_dump(mode="json"), fields)
 
     yield make
-    for name in ("jobs", "pods"):
+    for name in ("jobs", "pods", "pod_logs"):
         sys.modules.pop(name, None)
 
 
