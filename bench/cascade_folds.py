@@ -85,7 +85,7 @@ def with_test_split(release: Path, held: set[str], folder: Path) -> Path:
 
 def scored(profile: Profile, settings: Settings, folder: Path) -> dict[str, Any]:
     """The jobs from fetch to evaluate: numbers of the whole by part, and of each class with masks."""
-    chain = Chain(profile, settings, folder, release_splits=["train", TEST], splits={"tune": TUNE, "test": 0.0})
+    chain = Chain(profile, settings, folder, release={"splits": ["train", TEST]}, splits={"tune": TUNE, "test": 0.0})
     evaluation = chain.to_evaluation()
     scores = Outputs(Store(settings), settings.cache).get("evaluate", evaluation).read_json("scores.json")
     found = {

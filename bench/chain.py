@@ -14,9 +14,8 @@ class Chain:
     """A profile's jobs on a release in a folder. `said` holds what each job said, by its name."""
 
     def __init__(self, profile: Profile, settings: Settings, release: Path, **fields: Any) -> None:
-        """`fields` replace those of the profile; of its release only `splits` can be given."""
-        splits = {"splits": fields.pop("release_splits")} if "release_splits" in fields else {}
-        own = {"release": {"kind": "folder", "folders": [str(release)], **splits}} | fields
+        """`fields` replace those of the profile; those of `release` are what the folder's release has besides."""
+        own = fields | {"release": {"kind": "folder", "folders": [str(release)], **fields.get("release", {})}}
         self.profile = Profile.model_validate(profile.model_dump(mode="json") | own)
         self.settings = settings
         self.said: dict[str, dict[str, Any]] = {}
@@ -31,14 +30,18 @@ class Chain:
         """The id of what a job made."""
         return str(self.said[job]["id"])
 
-    def to_classifier(self) -> tuple[str, str]:
-        """From fetch to the classifier. Returns the ids of dataset and classifier."""
+    def to_dataset(self) -> str:
+        """From fetch to the shards. Returns the dataset's id."""
         fetched = self.run("fetch")
         tables = self.run("tables", release=fetched)
         photos = self.run("photos", release=fetched, tables=tables)
         validated = self.run("validate", snapshot=self.run("snapshot", release=fetched, tables=tables, photos=photos))
         classes = self.run("collapse", validated=validated)
-        dataset = self.run("shards", validated=validated, classes=classes)
+        return self.run("shards", validated=validated, classes=classes)
+
+    def to_classifier(self) -> tuple[str, str]:
+        """From fetch to the classifier. Returns the ids of dataset and classifier."""
+        dataset = self.to_dataset()
         return dataset, self.run("train_classifier", dataset=dataset)
 
     def to_evaluation(self) -> str:
