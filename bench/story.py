@@ -1,8 +1,8 @@
 """What worked and what did not, on real photos: `python -m bench.story [--state FOLDER]`.
 
-The base of the profile `real-photos-ablation` and each of its variants, three seeds each, as `oi_ablation` trains them in
-Airflow; and the base once more on canvases of one square shape in place of three. `--state FOLDER` keeps the servers'
-data, so that a run that was stopped goes on.
+The base of the profile `real-photos-ablation` and each of its variants, three seeds each, as `oi_ablation` trains them
+in Airflow; and the base once more on canvases of one square shape in place of three. `--state FOLDER` keeps what the
+servers hold, so that a run that was stopped goes on.
 """
 
 import argparse

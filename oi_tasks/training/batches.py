@@ -12,6 +12,7 @@ from torch import Tensor
 
 from oi_tasks.io.ahead import map_ahead
 from oi_tasks.io.shards import ShardReader
+from oi_tasks.training.device import alone
 from oi_tasks.training.features import Features, KeptFeatures
 from oi_tasks.training.transforms import View, as_tensor
 
@@ -93,7 +94,7 @@ class BatchReader:
             return photos, targets, known
 
         asked = plan if kept is not None else _fetching(reader, plan)
-        made = map_ahead(make, asked, self.workers, AHEAD * self.workers)
+        made = map_ahead(make, asked, self.workers, AHEAD * self.workers, begin=alone)
         for rows, (photos, targets, known) in zip(plan, made, strict=True):
             yield Batch(
                 ids=reader.ids(rows),
