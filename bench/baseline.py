@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.chain import Chain
-from bench.folds import ANNOTATION, part_of, servers
+from bench.release_folds import ANNOTATION, cut, servers
 from oi_tasks.errors import BadInput
 from oi_tasks.profile import Profile, load_profile
 from oi_tasks.settings import Settings
@@ -34,7 +34,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="oi-baseline-") as name, servers(chosen.state or Path(name)) as settings:
         folder = (chosen.state or Path(name)) / "release" if chosen.labels else release
         if not folder.is_dir():
-            part_of(release, photos_of(release, chosen.labels), folder)
+            cut(release, folder, {"train": photos_of(release, chosen.labels)})
         print(json.dumps(compare(profile, settings, folder), indent=1))
 
 

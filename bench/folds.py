@@ -6,27 +6,19 @@ on frozen features, in the same folds. `--test FOLDER` trains on all photos and 
 keeps the servers' data, so that a run that was stopped goes on and folds that are done are reused.
 """
 
-import argparse
-import csv
 import json
 import os
-import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from bench.chain import Chain
-from oi_tasks.local import services
-from oi_tasks.local.addresses import Addresses
+from bench.release_folds import TUNE, cut, even_parts, fold_options, image_labels, servers
 from oi_tasks.profile import Profile, Weights, load_profile
 from oi_tasks.settings import Settings
 
-TUNE = 0.05  # share of a fold's training photos that set thresholds
-ANNOTATION = ("annotations-bbox", "annotations-human-imagelabels-boxable", "images-boxable")
 BATCH = 32
 # The thing to beat stands on this encoder, whatever the profile's is: 17 MB, ImageNet, photos of 224 px.
 BASELINE, BASELINE_WEIGHTS = (
@@ -44,13 +36,8 @@ SEEN: dict[str, Any] = {}  # features by ImageID: the folds share their photos
 
 def main() -> None:
     """Make the folds that are asked for, one after the other, and tell the figures."""
-    wanted = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    wanted.add_argument("--profile", default="real-photos")
-    wanted.add_argument("--folds", type=int, default=5, help="into how many parts the photos go")
-    wanted.add_argument("--only", type=int, nargs="*", help="which of the folds, from 1")
+    wanted = fold_options(__doc__)
     wanted.add_argument("--test", type=Path, help="a folder in release form to score after training on all photos")
-    wanted.add_argument("--state", type=Path, help="a folder that keeps the servers' data")
-    wanted.add_argument("--out", type=Path, help="a file for the figures as JSON")
     chosen = wanted.parse_args()
     profile = load_profile(chosen.profile)
     release = Path(os.path.expandvars(profile.release.folders[0]))
@@ -59,62 +46,18 @@ def main() -> None:
         if chosen.test:
             done["test"] = [one(profile, settings, Path(name), "all", release, chosen.test)]
         else:
-            parts = folds(release, chosen.folds)
+            parts = even_parts(release, chosen.folds)
             for number in chosen.only or range(1, chosen.folds + 1):
-                made = split(release, parts[number - 1], Path(name) / f"fold-{number}")
+                held, others = parts[number - 1], set().union(*parts[: number - 1], *parts[number:])
+                fold = Path(name) / f"fold-{number}"
+                made = (
+                    cut(release, fold / where, {"train": ids})
+                    for where, ids in (("training", others), ("held-out", held))
+                )
                 done.setdefault("folds", []).append(one(profile, settings, Path(name), f"fold {number}", *made))
             tell_mean(done["folds"])
     if chosen.out:
         chosen.out.write_text(json.dumps(done, indent=1))
-
-
-@contextmanager
-def servers(state: Path, names: tuple[str, ...] = ("minio", "mlflow")) -> Iterator[Settings]:
-    """MinIO and MLflow on free ports, or one of them."""
-    try:
-        services.start(state, names, Addresses.free())
-        yield Settings(_env_file=state / "env", cache=state / "cache")
-    finally:
-        services.stop(state)
-
-
-def image_labels(release: Path, split: str = "train") -> dict[str, str]:
-    """The one class of each photo, by ImageID."""
-    with (release / f"{split}-{ANNOTATION[1]}.csv").open() as file:
-        return {row["ImageID"]: row["LabelName"] for row in csv.DictReader(file) if float(row["Confidence"]) >= 1}
-
-
-def folds(release: Path, count: int) -> list[set[str]]:
-    """The photos in parts that hold each class in equal shares."""
-    from sklearn.model_selection import StratifiedKFold
-
-    labels = dict(sorted(image_labels(release).items()))
-    ids = list(labels)
-    parts = StratifiedKFold(count, shuffle=True, random_state=0).split(ids, list(labels.values()))
-    return [{ids[place] for place in held} for _, held in parts]
-
-
-def split(release: Path, held: Collection[str], folder: Path) -> tuple[Path, Path]:
-    """Two releases, to train on and to score."""
-    everything = set(image_labels(release))
-    return (
-        part_of(release, everything - set(held), folder / "training"),
-        part_of(release, held, folder / "held-out"),
-    )
-
-
-def part_of(release: Path, ids: Collection[str], folder: Path) -> Path:
-    """A release of some of the photos."""
-    (folder / "train").mkdir(parents=True)
-    for image_id in ids:
-        shutil.copyfile(release / "train" / f"{image_id}.jpg", folder / "train" / f"{image_id}.jpg")
-    for name in ("class-descriptions-boxable.csv", "bbox_labels_600_hierarchy.json"):
-        shutil.copyfile(release / name, folder / name)
-    for name in ANNOTATION:
-        first, *rows = (release / f"train-{name}.csv").read_text().splitlines()
-        kept = [row for row in rows if row.split(",", 1)[0] in ids]
-        (folder / f"train-{name}.csv").write_text("\n".join([first, *kept]) + "\n")
-    return folder
 
 
 def train(profile: Profile, settings: Settings, training: Path) -> dict[str, Any]:

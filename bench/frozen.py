@@ -15,7 +15,8 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.folds import BASELINE, BATCH, NUMBERS, folds, frozen_encoder, image_labels, servers
+from bench.folds import BASELINE, BATCH, NUMBERS, frozen_encoder
+from bench.release_folds import even_parts, image_labels, servers
 from oi_tasks.core.aspect import Alike, aspect_bin, canvas
 from oi_tasks.profile import load_profile
 
@@ -42,7 +43,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch, servers(Path(scratch) / "state", ("minio",)) as settings:
         encoder = frozen_encoder(settings, Path(scratch), *which)
     found = features(encoder, release / "train", list(labels), chosen)
-    scores = [score(found, labels, held) for held in folds(release, 5)]
+    scores = [score(found, labels, held) for held in even_parts(release, 5)]
     for name, title in NUMBERS.items():
         values = [one[name] for one in scores]
         print(f"{title} {np.mean(values):.4f}, by fold {', '.join(f'{value:.4f}' for value in values)}")

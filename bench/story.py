@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from bench.chain import Chain
-from bench.folds import servers
+from bench.release_folds import servers
 from oi_tasks.core.ablation import Scores, effects, mean_interval
 from oi_tasks.profile import load_profile
 from oi_tasks.profile.ablation import BASE, recipes
