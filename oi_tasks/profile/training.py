@@ -99,6 +99,9 @@ class Classifier(Part):
     stage_decay: Annotated[float, Field(gt=0, le=1)] = Field(
         1.0, description="rate of each stage of the encoder, as a share of the one above it"
     )
+    norm_eval: bool = Field(
+        False, description="normalisation layers of the encoder keep their statistics while it learns"
+    )
     schedule: Schedule = Field(default_factory=Schedule, description="how rates move")
     loss: Literal["bce", "focal", "asymmetric", "softmax"] = Field(
         "focal", description="softmax fits photos that show one class each"

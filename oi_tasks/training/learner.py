@@ -138,14 +138,18 @@ class Learner(ABC):
         return network
 
     def mode(self, learning: bool) -> None:
-        """Training or evaluation mode; normalisation layers of what is frozen keep their statistics."""
+        """Training or evaluation mode.
+
+        Normalisation layers keep their statistics where they are frozen, or where the practice says so.
+        """
         self.model.train(learning)
         if self._frozen:
             self.model.encoder.eval()
         elif learning:
             for module in self.model.encoder.modules():
                 own = list(module.parameters(recurse=False))
-                if own and not any(parameter.requires_grad for parameter in own):
+                frozen = own and not any(parameter.requires_grad for parameter in own)
+                if frozen or (self.practice.norm_eval and isinstance(module, nn.modules.batchnorm._NormBase)):
                     module.eval()
 
     def plan(self, seed: Sequence[int]) -> list[NDArray[np.int64]]:

@@ -167,7 +167,7 @@ class _Fitting:
         """Leave in the model what is published: the average if there is one, or the best on the tune photos."""
         model, average = self.learner.model, self.average
         if average and not average.empty:
-            if average.kind == "swa" and "encoder" in self.stages[-1].rates:
+            if average.kind == "swa" and "encoder" in self.stages[-1].rates and not self.practice.norm_eval:
                 plan = self.learner.plan([self.seed, len(self.stages), 0])
                 batches = self.learner.reader.read(self.learner.train, plan)
                 average.renew_statistics(batch.photos for batch in batches if batch.photos is not None)

@@ -19,6 +19,8 @@ class Practice:
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     channels_last: bool = True
     compile: bool = False
+    norm_eval: bool = False
+    """Whether normalisation layers of the encoder keep their statistics while it learns."""
     workers: int | None = None
     """Threads that decode and change photos; None: as many as there are cores, two at least."""
 
@@ -34,4 +36,5 @@ class Practice:
             precision=recipe.precision,
             channels_last=recipe.channels_last,
             compile=recipe.compile,
+            norm_eval=recipe.norm_eval,
         )

@@ -85,6 +85,16 @@ def test_the_best_model_is_the_one_that_is_published_when_asked_for(learner: Mak
     assert not all(torch.equal(found[name], seen[2][name]) for name in found)
 
 
+def test_an_average_keeps_the_statistics_that_norm_eval_keeps(learner: Make, io: JobIO) -> None:
+    made = learner(Practice(average=Average(kind="swa", epochs=2), norm_eval=True))
+    statistics = {name: tensor.clone() for name, tensor in made.model.named_buffers() if "running" in name}
+    fit(io, made, transfer_stages(0, 1, 1e-2, 1e-2, average=made.practice.average), 0, None)
+    assert statistics
+    assert all(
+        torch.equal(tensor, statistics[name]) for name, tensor in made.model.named_buffers() if "running" in name
+    )
+
+
 def test_an_averaged_training_learns_and_ends_with_the_average(learner: Make, io: JobIO) -> None:
     made = learner(Practice(average=Average(kind="swa", epochs=2)))
     ends: list[torch.Tensor] = []

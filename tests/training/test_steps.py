@@ -78,6 +78,21 @@ def test_a_stage_that_unfreezes_the_top_leaves_the_rest_with_its_statistics(lear
     assert not torch.equal(after["layer4.0.bn1.running_mean"], before["layer4.0.bn1.running_mean"])
 
 
+def test_with_norm_eval_normalisation_learns_its_weights_and_keeps_its_statistics(learner: Make) -> None:
+    made = learner(Practice(norm_eval=True))
+    before = {name: tensor.clone() for name, tensor in made.model.encoder.state_dict().items()}
+    state = begin(made)
+    for batch in first_batches(made):
+        learn(made, batch, state, print)
+    after = made.model.encoder.state_dict()
+    statistics = {name for name in after if name.rpartition(".")[2] in ("running_mean", "running_var")}
+    assert statistics
+    assert all(torch.equal(after[name], before[name]) for name in statistics)
+    learnt = {name for name, _ in made.model.encoder.named_parameters()}
+    assert any(".bn1." in name for name in learnt)
+    assert all(not torch.equal(after[name], before[name]) for name in learnt)
+
+
 def test_kept_features_teach_the_same_as_photos(learner: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     from oi_tasks.training import features
 
