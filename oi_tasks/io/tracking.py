@@ -79,7 +79,8 @@ class Tracking:
 
         self.client  # noqa: B018 - says at once when the server is down
         mlflow.set_experiment(EXPERIMENT)
-        with mlflow.start_run(run_name=name, tags={"job": job, **self._tags, **tags}) as active:
+        named = {"job": job, **self._tags, **tags}
+        with mlflow.start_run(run_name=name, tags=named, log_system_metrics=True) as active:
             flat = {key: str(value)[:500] for key, value in _flat(params)}
             mlflow.log_params(flat)
             yield TrackedRun(self, active.info.run_id, active.info.experiment_id)

@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from oi_tasks import __version__
-from oi_tasks.core.fingerprint import content_key, sha256_of_file
+from oi_tasks.core.fingerprint import content_key
 from oi_tasks.io.disk import told_when_full
 from oi_tasks.io.outputs import Output, Outputs
 from oi_tasks.io.progress import ProgressLine
+from oi_tasks.io.provenance import code_version
 from oi_tasks.io.store import WORK, NotFound, Store
 from oi_tasks.io.usage import Meter
 from oi_tasks.profile import Profile
@@ -222,10 +222,3 @@ def _listen_for_stop(job: Job, io: JobIO) -> None:
         io.stopping = True
 
     signal.signal(signal.SIGTERM, stop)
-
-
-def code_version() -> str:
-    """The package's version and a hash of its code, which names what ran even in a changed checkout."""
-    package = Path(__file__).parents[1]
-    files = sorted(package.rglob("*.py"))
-    return f"{__version__}+{content_key({str(f.relative_to(package)): sha256_of_file(f) for f in files})[:12]}"

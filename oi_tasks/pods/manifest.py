@@ -67,6 +67,7 @@ def pod_manifest(
         "image": settings.trainer_image,
         "command": ["oi"],
         "args": ["torchrun", str(size.gpus), *words] if kind == "gpu" and size.gpus > 1 else list(words),
+        "env": [*(base.get("env") or []), {"name": "OI_IMAGE", "value": settings.trainer_image}],
         "envFrom": [*(base.get("envFrom") or []), keys],
         "resources": _resources(size),
         "terminationMessagePolicy": "FallbackToLogsOnError",

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from oi_tasks.jobs.base import code_version
+from oi_tasks.io.provenance import made_with
 from oi_tasks.models.saved import ModelMeta, save_model
 from oi_tasks.training.learner import Learner, Scores
 from oi_tasks.training.loop import fit
@@ -34,7 +34,7 @@ def train_and_register(
         fit(io, learner, stages, seed, None)
         leave()
         raise SystemExit(0)
-    tags = {"dataset": learner.train.dataset.id, "job_key": io.key, "code": code_version(), **_origin(io, learner)}
+    tags = {"dataset": learner.train.dataset.id, "job_key": io.key, **made_with(), **_origin(io, learner)}
     with io.tracking.run(io.job.name, f"{registered} {io.key[:8]}", tags, params) as run:
         io.log(f"{io.job.name}: {len(learner.train)} photos to train on, {len(learner.tune)} to tune; {run.url}")
         history = fit(io, learner, stages, seed, run)

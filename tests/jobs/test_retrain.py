@@ -130,6 +130,20 @@ def test_a_model_that_the_registry_has_lost_is_trained_again(chain: Chain) -> No
     assert tracking.version_exists("oi-classifier", once_more["result"]["model_version"])
 
 
+def test_a_run_says_what_it_was_made_with_and_what_the_machine_did(
+    chain: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.1")
+    monkeypatch.setenv("OI_IMAGE", "registry.example/oi-trainer@sha256:" + "0" * 64)
+    spare = chain.profile.model_copy(update={"classifier": chain.profile.classifier.model_copy(update={"seed": 2})})
+    said = Chain(spare, chain.settings, {}, ()).job("train_classifier", **ids(chain, "shards"))
+    run = Tracking(chain.settings).client.get_run(said["result"]["mlflow_run"])
+    assert run.data.tags["image"] == os.environ["OI_IMAGE"]
+    assert re.fullmatch("[0-9a-f]{12}", run.data.tags["packages"])
+    assert run.data.tags["dataset"] == chain.said["shards"]["id"]
+    assert run.data.metrics["system/cpu_utilization_percentage"] > 0
+
+
 @pytest.mark.parametrize(
     ("part", "changed", "what"),
     [
