@@ -1,16 +1,23 @@
-"""The model card of a cascade: what stands in the registry as the description of its version, in Markdown."""
+"""Model cards: what stands in the registry as the description of a version, in Markdown."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 LONGEST = 5000  # characters: MLflow's column for a description holds no more on PostgreSQL
 FIGURES = ("classifier", "cascade")  # whose figures all stand in the card; of a cluster its mean_iou alone
+# Of each kind of part: what it says of a photo, and how it is called.
+PARTS = {
+    "classifier": ("which classes a photo shows", "`oi evaluate FOLDER --model {address}`"),
+    "semseg": ("in which cells of a photo the classes of its cluster are", "a version of `oi-cascade` calls it"),
+    "detector": ("boxes of all its classes, in one stage", "`oi predict photo.jpg --model {address}`"),
+}
 Numbers = Mapping[str, Mapping[str, Mapping[str, float | None]]]  # by part and name: value, low, high
 
 
 @dataclass(frozen=True)
 class Card:
-    """What is known of a version; `snapshot` is empty where the dataset does not tell."""
+    """What is known of a version of a cascade; `snapshot` is empty where the dataset does not tell."""
 
     model: str
     version: int
@@ -24,23 +31,14 @@ class Card:
 
     def markdown(self) -> str:
         """The card, names of classes left out at the end where it would be longer than the registry takes."""
-        spare = LONGEST - len(self._text([]))
-        names: list[str] = []
-        for name in self.classes:
-            spare -= len(name) + 2
-            if spare < len("… and 10000 more"):
-                break
-            names.append(name)
-        return self._text(names)
+        return self._text(listed(self.classes, LONGEST - len(self._text(""))))
 
-    def _text(self, names: Sequence[str]) -> str:
-        left = len(self.classes) - len(names)
-        listed = ", ".join([*names, *([f"… and {left} more"] if left else [])])
+    def _text(self, names: str) -> str:
         clusters = ", ".join(self.clusters) or "none: it finds no boxes"
         return f"""\
 **Data**: snapshot `{self.snapshot or "unknown"}`, dataset `{self.dataset}`.
 
-**Classes** ({len(self.classes)}): {listed}.
+**Classes** ({len(self.classes)}): {names}.
 
 **Clusters** ({len(self.clusters)}): {clusters}.
 
@@ -72,6 +70,63 @@ or `oi predict photo.jpg --model models:/{self.model}/{self.version}`.
             if part in FIGURES or name == "mean_iou"
         ]
         return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+@dataclass(frozen=True)
+class PartCard:
+    """What is known of a version of a part of the cascade, or of the detector, when its training has ended."""
+
+    model: str
+    version: int
+    kind: Literal["classifier", "semseg", "detector"]
+    what: str
+    """The network: its backbone, and what stands on it."""
+    summary: str
+    snapshot: str
+    dataset: str
+    classes: Sequence[str]
+    canvases: Mapping[str, tuple[int, int]]
+    """Width and height in pixels, by aspect bin."""
+    metrics: Mapping[str, float]
+
+    def markdown(self) -> str:
+        """The card, names of classes left out at the end where it would be longer than the registry takes."""
+        return self._text(listed(self.classes, LONGEST - len(self._text(""))))
+
+    def _text(self, names: str) -> str:
+        says, use = PARTS[self.kind]
+        canvases = ", ".join(f"{width}×{height}" for width, height in self.canvases.values())
+        figures = "".join(f"| {name} | {value:.4f} |\n" for name, value in self.metrics.items() if "/" not in name)
+        return f"""\
+{self.summary}.
+
+**What it says**: {says}.
+
+**Network**: {self.what}; photos on canvases of {canvases} pixels.
+
+**Data**: snapshot `{self.snapshot or "unknown"}`, dataset `{self.dataset}`.
+
+**Classes** ({len(self.classes)}): {names}.
+
+**Figures** on the tune photos, which set its thresholds and so flatter it; an evaluation has those on test photos:
+
+| figure | value |
+|---|---|
+{figures}
+**To use it**: {use.format(address=f"models:/{self.model}/{self.version}")}.
+"""
+
+
+def listed(names: Sequence[str], room: int) -> str:
+    """Names after commas, as many as there is room for in characters, and how many more there are."""
+    taken: list[str] = []
+    for name in names:
+        room -= len(name) + 2
+        if room < len("… and 10000 more"):
+            break
+        taken.append(name)
+    left = len(names) - len(taken)
+    return ", ".join([*taken, *([f"… and {left} more"] if left else [])])
 
 
 def _shown(value: float | None) -> str:

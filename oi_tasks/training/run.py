@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from oi_tasks.io.provenance import made_with
 from oi_tasks.models.saved import ModelMeta, save_model
+from oi_tasks.reports.card import PartCard
 from oi_tasks.training.learner import Learner, Scores
 from oi_tasks.training.loop import fit
 from oi_tasks.training.pictures import curves
@@ -41,17 +42,37 @@ def train_and_register(
         leave()
         learner.mode(learning=False)
         scores = learner.scores()
-        save_model(io.out, learner.model, describe(scores))
+        meta = describe(scores)
+        save_model(io.out, learner.model, meta)
         said = ", ".join(f"{name} {value:.3f}" for name, value in scores.metrics.items() if "/" not in name)
         summary = (
             f"{len(learner.train)} photos, {len(history)} epochs; on the tune photos: {said or 'nothing to score'}"
         )
         version = run.register(registered, io.out, summary=summary, tags=tags)
+        io.tracking.describe(registered, version, _card(registered, version, meta, summary, tags, scores).markdown())
         (io.out / "curves.json").write_text(json.dumps(history, indent=1))
         run.artifact(io.out / "curves.json")
         run.artifact(curves(history, io.scratch / "curves.png"))
     io.log(f"{io.job.name}: {registered} version {version}: {summary}")
     return {"mlflow_run": run.id, "model_version": version, "metrics": scores.metrics}
+
+
+def _card(
+    registered: str, version: int, meta: ModelMeta, summary: str, tags: Mapping[str, str], scores: Scores
+) -> PartCard:
+    own = {"classifier": f", head {meta.head}", "semseg": f", cluster {meta.cluster}", "detector": ""}[meta.kind]
+    return PartCard(
+        model=registered,
+        version=version,
+        kind=meta.kind,
+        what=meta.backbone + own,
+        summary=summary,
+        snapshot=tags.get("snapshot", ""),
+        dataset=meta.dataset,
+        classes=meta.names,
+        canvases=meta.canvases,
+        metrics=scores.metrics,
+    )
 
 
 def _origin(io: "JobIO", learner: Learner) -> dict[str, str]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from oi_tasks.io.tracking import Tracking
-from oi_tasks.reports.card import LONGEST, Card
+from oi_tasks.reports.card import LONGEST, Card, PartCard
 from oi_tasks.results import airflow_page, result_key
 from oi_tasks.settings import Settings
 from tests.conftest import Chain
@@ -43,6 +43,32 @@ def test_it_says_data_classes_figures_limits_and_how_to_call_it() -> None:
     assert "oi-reports/errors/e.html" in said
 
 
+def test_that_of_a_part_says_what_it_is_and_how_it_is_called() -> None:
+    part = PartCard(
+        model="oi-semseg",
+        version=3,
+        kind="semseg",
+        what="resnet18, cluster fish",
+        summary="12 photos, 2 epochs",
+        snapshot="",
+        dataset="d" * 20,
+        classes=[f"Fish number {n}" for n in range(900)],
+        canvases={"2x1": (128, 64)},
+        metrics={"mean_iou": 0.51239, "iou/Fish": 0.4},
+    )
+    said = part.markdown()
+    assert len(said) <= LONGEST
+    assert said.startswith("12 photos, 2 epochs.\n")
+    assert "resnet18, cluster fish; photos on canvases of 128×64 pixels" in said
+    assert "| mean_iou | 0.5124 |\n" in said
+    assert "iou/Fish" not in said
+    assert "a version of `oi-cascade` calls it" in said
+    assert (
+        "`oi evaluate FOLDER --model models:/oi-classifier/4`"
+        in replace(part, kind="classifier", model="oi-classifier", version=4).markdown()
+    )
+
+
 def test_without_clusters_or_a_snapshot_it_says_so() -> None:
     said = replace(CARD, clusters=(), snapshot="").markdown()
     assert "none: it finds no boxes" in said
@@ -76,6 +102,18 @@ def test_the_page_of_a_run_in_airflow() -> None:
     assert page == "http://127.0.0.1:8080/dags/oi_retrain/runs/manual__2026-11-26T02%3A00%3A00%2B00%3A00"
     assert airflow_page("", key) == ""
     assert airflow_page("http://127.0.0.1:8080", "by-hand.json") == ""
+
+
+@pytest.mark.slow
+def test_a_part_has_the_card_of_its_training(chain: Chain) -> None:
+    semseg = chain.output("train_semseg")
+    cluster = semseg.manifest.fields["cluster"]
+    for made, model in ((chain.output("train_classifier"), "oi-classifier"), (semseg, f"oi-semseg-{cluster}")):
+        said = Tracking(chain.settings).client.get_model_version(model, str(made.result["model_version"])).description
+        assert chain.output("snapshot").id in said
+        for name, value in made.result["metrics"].items():
+            assert "/" in name or f"| {name} | {value:.4f} |" in said
+    assert f", cluster {cluster};" in said
 
 
 @pytest.mark.slow
