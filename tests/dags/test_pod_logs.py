@@ -1,5 +1,6 @@
 """Which lines of a pod's log are new."""
 
+import re
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,12 @@ def pod_logs(own_environment: None, monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
     yield pod_logs
     sys.modules.pop("pod_logs")
+
+
+def test_the_image_of_airflow_has_the_plugins_where_airflow_looks() -> None:
+    text = (PLUGINS.parents[1] / "docker" / "orchestrator.Dockerfile").read_text()
+    (folder,) = re.findall(r"AIRFLOW__CORE__PLUGINS_FOLDER=(\S+)", text)
+    assert (PLUGINS.parents[1] / folder.removeprefix("/opt/oi/app/")).samefile(PLUGINS)
 
 
 def test_readings_that_overlap_give_every_line_once(pod_logs: Any) -> None:
