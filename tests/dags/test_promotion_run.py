@@ -1,10 +1,14 @@
 """From the gate to the promotion in a real Airflow: a person approves, rejects or does not answer, over its REST API."""
 
+import json
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from urllib.parse import quote
 
@@ -21,7 +25,8 @@ from oi_tasks.local.airflow_api import Airflow, Run
 from oi_tasks.settings import Settings
 
 pytestmark = pytest.mark.slow
-DAG = "oi_retrain"
+DAG, LATE = "oi_retrain", "toy_late"
+DAGS = Path(__file__).parents[2] / "dags"
 PATIENCE = 400.0  # seconds, on a busy machine
 READS = 6.0  # seconds a person takes: an answer before Airflow has seen the task park is lost, and it asks again
 REFUSED = {"verdict": "refuse", "candidate": 2, "champion": 1, "reasons": [{"code": "below_floor", "text": "too low"}]}
@@ -36,6 +41,8 @@ class World:
     airflow: Airflow
     verdict: str
     user: str
+    told: list[dict[str, str]]
+    """What the connection `oi_notify` was posted."""
 
     def start(self, **conf: Any) -> Run:
         return self.airflow.trigger(DAG, {"verdict_id": self.verdict, **conf})
@@ -76,8 +83,18 @@ class World:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     state = tmp_path_factory.mktemp("airflow")
-    folder = Path(__file__).with_name("promotion_dags")
-    running = services.start(state, ("minio", "airflow"), Addresses.free(), dags=folder)
+    folder = tmp_path_factory.mktemp("dags")
+    for module in ("notify.py", "promotion.py", "run_note.py"):
+        shutil.copy(DAGS / module, folder)
+    for toy in Path(__file__).with_name("promotion_dags").glob("*.py"):
+        shutil.copy(toy, folder)
+    shutil.copy(DAGS / ".airflowignore", folder)
+    told: list[dict[str, str]] = []
+    hook = _hook(told)
+    connection = {"conn_type": "http", "host": "127.0.0.1", "port": hook.server_address[1], "schema": "http"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_CONN_OI_NOTIFY", json.dumps(connection))
+        running = services.start(state, ("minio", "airflow"), Addresses.free(), dags=folder)
     try:
         found = Settings(_env_file=running.state / "env", cache=state / "cache")
         document = VerdictDocument(
@@ -91,13 +108,33 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         lines = keys.read(running.state / "env")
         airflow = Airflow(lines["OI_AIRFLOW_URL"], lines["OI_AIRFLOW_USER"], lines["OI_AIRFLOW_PASSWORD"])
         until = time.monotonic() + PATIENCE
-        while not airflow.dag_exists(DAG):
-            assert time.monotonic() < until, airflow.import_errors()
-            time.sleep(1)
-        airflow.unpause(DAG)
-        yield World(airflow, verdict, lines["OI_AIRFLOW_USER"])
+        for dag in (DAG, LATE):
+            while not airflow.dag_exists(dag):
+                assert time.monotonic() < until, airflow.import_errors()
+                time.sleep(1)
+            airflow.unpause(dag)
+        yield World(airflow, verdict, lines["OI_AIRFLOW_USER"], told)
     finally:
         services.stop(state)
+        hook.shutdown()
+        hook.server_close()
+
+
+def _hook(told: list[dict[str, str]]) -> HTTPServer:
+    """A web address that keeps what is posted to it."""
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Hook)
+    Thread(target=server.serve_forever, daemon=True).start()
+    return server
 
 
 def test_each_way_from_the_gate_ends_as_it_should(world: World) -> None:
@@ -165,3 +202,12 @@ def test_a_run_that_fails_counts_as_failed_and_its_note_says_why(world: World) -
     ended = world.airflow.run(DAG, run.id)
     assert ended.state == "failed"
     assert ended.note == "failed at passed: 'reasons'"
+
+
+def test_a_run_that_takes_too_long_is_told_once_and_goes_on(world: World) -> None:
+    quick, slow = (world.airflow.trigger(LATE, {"seconds": seconds}) for seconds in (0, 40))
+    for run in (quick, slow):
+        world.until(run, lambda run=run: not world.airflow.run(LATE, run.id).active)
+        assert world.airflow.run(LATE, run.id).state == "success"
+    late = [said["text"] for said in world.told if "has not ended" in said["text"] and slow.id in said["text"]]
+    assert late == [f"toy_late: the run {slow.id} has not ended within 0.005 hours; it goes on"]

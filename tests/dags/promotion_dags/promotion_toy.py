@@ -2,15 +2,11 @@
 run's form says.
 """
 
-import sys
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-from airflow.sdk import DAG, Param, task
-
-sys.path.insert(0, str(Path(__file__).parents[3] / "dags"))
 import notify
+from airflow.sdk import DAG, Param, task
 from promotion import promotion
 from run_note import note_at_end
 
