@@ -33,10 +33,17 @@ class Champions:
     # -- what a caller asks for
 
     def promote(
-        self, version: int, judged_against: int | None, facts: Mapping[str, Any], tags: Mapping[str, str], why: str
+        self,
+        version: int,
+        judged_against: int | None,
+        facts: Mapping[str, Any],
+        tags: Mapping[str, str],
+        why: str,
+        by: str = "",
     ) -> Standing:
         """Make a version champion that the gate let through against the champion of that moment.
 
+        `by`: who approved it, where a person was asked.
         Raises Refused when another is champion by now, or the version was refused, rejected or rolled back meanwhile.
         """
 
@@ -53,7 +60,7 @@ class Champions:
 
         if self.watch().champion == version:
             return self.settle()
-        return self._change(PROMOTION, choose, facts, tags, why=why)
+        return self._change(PROMOTION, choose, facts, tags, by=by, why=why)
 
     def roll_back(self, to: int | None, reason: str, by: str, loads: Callable[[int], None], request: str = "") -> Entry:
         """Bring an earlier champion back, the latest that may be used unless one is named. Returns the ledger's entry.

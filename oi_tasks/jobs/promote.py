@@ -65,10 +65,10 @@ class Promote(Job):
         facts = {"verdict": self.verdict, "note": verdict["note"]}
         if approval is not None:
             facts["approval"] = approval.model_dump()
-        by = f", approved by {approval.by}" if approval else ""
-        why = f"passed the gate of the profile {verdict['profile']}{by}"
+        by = approval.by if approval else ""
+        why = f"passed the gate of the profile {verdict['profile']}" + (f", approved by {by}" if by else "")
         champions = Champions(io.tracking, Ledger(io.store), CASCADE)
-        champions.promote(candidate, judged_against, facts, tags | {"verdict": self.verdict}, why)
+        champions.promote(candidate, judged_against, facts, tags | {"verdict": self.verdict}, why, by)
         io.log(f"promote: {CASCADE}@champion is version {candidate}, before it {judged_against or 'none'}")
         return self.Result(version=candidate, previous=judged_against)
 

@@ -219,6 +219,17 @@ def test_a_rollback_loads_the_version_first_and_the_gate_keeps_out_what_was_roll
     assert other in standing(ledger(chain).entries()).withdrawn
 
 
+def test_who_approved_and_what_they_wrote_is_in_the_ledger(chain: Chain, champion: int) -> None:
+    Tracking(chain.settings).drop_alias(CASCADE, "champion")
+    answer = {"answer": "approve", "by": "ann", "at": "2026-11-26T09:00:00+00:00", "comment": "looks fine"}
+    chain.job("promote", verdict=chain.said["gate"]["id"], approval=answer)
+    started, promoted = ledger(chain).entries()[-2:]
+    assert (started.event, promoted.event) == ("promotion started", "promoted")
+    for entry in (started, promoted):
+        assert (entry.version, entry.by, entry.facts["approval"]) == (champion, "ann", answer)
+        assert entry.why.endswith(", approved by ann")
+
+
 def test_what_a_person_answers_is_in_the_ledger(chain: Chain, champion: int) -> None:
     answer = {"answer": "reject", "by": "ann", "at": "2026-11-26T09:00:00+00:00", "comment": "the dogs are gone"}
     with pytest.raises(Refused, match="was not approved: reject"):
