@@ -19,12 +19,12 @@ class Meter:
         """What was used up to now."""
         cpu = (_cpu_seconds() - self._cpu) * int(os.environ.get("WORLD_SIZE", "1"))
         gpu = (time.monotonic() - self._began) * _gpus()
-        return Used(round(cpu, 3), round(gpu, 3), self._store.kept_bytes - self._stored)
+        return Used(round(cpu, 6), round(gpu, 3), self._store.kept_bytes - self._stored)
 
 
 def _cpu_seconds() -> float:
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+    children = os.times()
+    return time.process_time() + children.children_user + children.children_system
 
 
 def _gpus() -> int:
