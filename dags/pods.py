@@ -14,7 +14,7 @@ from oi_tasks.pods.faults import end_fault, start_fault
 from oi_tasks.pods.manifest import input_labels, kind_of, pod_manifest
 from oi_tasks.profile import Pod, Pods
 from oi_tasks.settings import settings
-from pod_logs import PodLogTrigger, lines_after, seconds_back
+from pod_logs import PodLogTrigger, lines_after, seconds_back, stamp
 from tenacity import retry, stop_after_attempt, wait_exponential
 
 from jobs import JobTask
@@ -87,7 +87,7 @@ class PodJobOperator(JobTask, KubernetesPodOperator):
         )
         lines = (line.decode("utf-8", errors="backslashreplace").rstrip("\n") for line in read)
         for line in lines_after(lines, since_time):
-            self.log.info("[%s] %s", self.base_container_name, line.partition(" ")[2])
+            self.log.info("[%s] %s", self.base_container_name, line.removeprefix(stamp(line)).removeprefix(" "))
 
     def cleanup(self, pod: k8s.V1Pod, remote_pod: k8s.V1Pod, *args: Any, **kwargs: Any) -> None:
         """Delete the pod; of one that failed, say why and what to change."""

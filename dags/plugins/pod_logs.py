@@ -6,7 +6,8 @@ It is a plugin because the triggerer, which reads while the pod runs, imports fr
 """
 
 import asyncio
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from math import ceil
@@ -17,6 +18,7 @@ from airflow.providers.cncf.kubernetes.utils.pod_manager import AsyncPodManager
 from kubernetes.client import models as k8s
 
 MARGIN = 60  # seconds to read again: the clocks of the node and of the reader may differ by as much
+STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(Z|[+-]\d\d:\d\d)")
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -36,8 +38,14 @@ def lines_after(lines: Iterable[str], last: str | None) -> list[str]:
 
 
 def stamp(line: str) -> str:
-    """When a line was written, in the words of the node."""
-    return line.partition(" ")[0].rstrip("\n")
+    """When a line was written, in the words of the node; empty for words of the kubelet's own, such as an error."""
+    first = line.partition(" ")[0].rstrip("\n")
+    return first if STAMP.fullmatch(first) else ""
+
+
+def last_stamp(lines: Sequence[str], before: str | None) -> str | None:
+    """The time stamp to read on from."""
+    return next((found for line in reversed(lines) if (found := stamp(line))), before)
 
 
 class PodLogReader(AsyncPodManager):
@@ -56,7 +64,7 @@ class PodLogReader(AsyncPodManager):
         new = lines_after(read, since_time)
         # It ends before lines of the second that it is given, to leave them to the next reading: here to none.
         await asyncio.to_thread(self._emit_container_logs, new, LONG_AGO, container_name)
-        return stamp(new[-1]) if new else since_time
+        return last_stamp(new, since_time)
 
 
 class PodLogTrigger(KubernetesPodTrigger):

@@ -38,9 +38,18 @@ def test_readings_that_overlap_give_every_line_once(pod_logs: Any) -> None:
         back = max(0, end - 13)  # each reading begins long before the line that the one before ended with
         new = pod_logs.lines_after([f"{line}\n" for line in log[back:end]], last)
         got += [line.rstrip("\n") for line in new]
-        last = pod_logs.stamp(new[-1]) if new else last
+        last = pod_logs.last_stamp(new, last)
     assert got[:9] == log[:9]
     assert got == [*log[:9], *log[17:]]  # the fifth reading began too late for the lines between, as none may
+
+
+def test_an_error_in_the_place_of_a_log_is_no_time_to_read_on_from(pod_logs: Any) -> None:
+    error = "unable to retrieve container logs for containerd://1f"
+    good = f"{STAMP.format(1, 5)} a line"
+    assert pod_logs.lines_after([error], None) == [error]
+    assert pod_logs.last_stamp([error], None) is None
+    assert pod_logs.last_stamp([good, error], None) == pod_logs.stamp(good) == STAMP.format(1, 5)
+    assert pod_logs.lines_after([error, good], STAMP.format(1, 4)) == [good]
 
 
 def test_a_reading_goes_back_behind_the_last_line(pod_logs: Any) -> None:
