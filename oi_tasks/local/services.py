@@ -1,5 +1,6 @@
 """Start, stop and look at the local servers. What already runs with the same settings is used as it is."""
 
+import os
 import signal
 import time
 from collections.abc import Collection, Iterator
@@ -10,9 +11,10 @@ from typing import Self
 import psutil
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from oi_tasks.errors import BadInput, Unreachable
+from oi_tasks.errors import BadInput, OiError, Unreachable
 from oi_tasks.local import health, keys, minio_binary, ports, processes, rights, servers
 from oi_tasks.local.addresses import Addresses
+from oi_tasks.local.elsewhere import Elsewhere, elsewhere
 from oi_tasks.local.exclusive import Say, one_at_a_time
 from oi_tasks.local.processes import Record
 from oi_tasks.settings import Settings
@@ -63,18 +65,20 @@ class Status:
 
 def start(
     state: Path,
-    names: Collection[str] = servers.NAMES,
+    names: Collection[str] | None = None,
     addresses: Addresses | None = None,
     dags: Path | None = None,
     say: Say = silent,
 ) -> Running:
     """Start the named servers (`minio`, `mlflow`, `airflow`), their state below `state`; wait until they are well.
 
+    `names`: None takes all but those that the environment places elsewhere, which are used there.
     `addresses`: None takes the environment's, else those remembered in `<state>/env`, else the usual ones.
     `dags`: Airflow's DAG folder; None takes the checkout's. `say` is told each step in a line.
-    Raises PortsTaken before anything is started, BuildFailed (no MinIO), Unreachable (a server does not come up).
+    Raises PortsTaken before anything is started, BuildFailed (no MinIO), Unreachable (a server does not come up, or one
+    that stands elsewhere does not answer).
     """
-    if unknown := set(names) - set(servers.NAMES):
+    if unknown := set(names or ()) - set(servers.NAMES):
         raise BadInput(
             f"no such server: {', '.join(sorted(unknown))}", fix=f"there are {', '.join(servers.NAMES)}", code="usage"
         )
@@ -82,12 +86,19 @@ def start(
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     with one_at_a_time(state / "run" / ".lock", say):
         places = addresses or Addresses.load(state / "env")
+        theirs = elsewhere(os.environ, places) if names is None else []
+        for other in theirs:
+            other.check()
+            say(f"{other.name}: used at {other.url}")
+        if names is None:
+            names = [name for name in servers.NAMES if name not in {other.name for other in theirs}]
         ours = _own_ports(state)
         if not set(ours) & {places.airflow_log_port, places.airflow_trigger_log_port}:
             places = ports.settle_log_ports(places)
         ports.require(places, names, ours)
-        program = minio_binary.obtain(Settings().cache, say)
-        lines, fresh = keys.ensure(state / "env", places.lines())
+        program = minio_binary.obtain(Settings().cache, say) if "minio" in names else Path()
+        told = {name: value for other in theirs for name, value in other.lines.items()}
+        lines, fresh = keys.ensure(state / "env", places.lines() | told)
         say(f"keys: {'made at this first start' if fresh else 'as before'}, in {state / 'env'}")
         started = []
         for server in _planned(state, names, places, lines, program, dags):
@@ -114,8 +125,13 @@ def stop(state: Path, say: Say = silent) -> list[str]:
 
 def status(state: Path) -> Iterator[Status]:
     """How each server is."""
+    env_file = state / "env"
+    theirs = {server.name: server for server in elsewhere(keys.read(env_file), Addresses.load(env_file))}
     for name in servers.NAMES:
         record = processes.load(state.resolve(), name)
+        if record is None and name in theirs:
+            yield Status(name, address=theirs[name].url, problem=_problem(theirs[name]))
+            continue
         if record is None:
             yield Status(name)
             continue
@@ -128,6 +144,15 @@ def status(state: Path) -> Iterator[Status]:
         uptime = time.time() - psutil.Process(record.pid).create_time()
         wrong = health.problem(name, record.address) if record.address else "its start was interrupted"
         yield Status(name, record.pid, record.address, wrong, memory, uptime)
+
+
+def _problem(server: Elsewhere) -> str:
+    """What is wrong with a server that stands elsewhere; empty when it is well."""
+    try:
+        server.check()
+    except OiError as error:
+        return error.what
+    return ""
 
 
 def _planned(

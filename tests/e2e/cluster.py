@@ -1,11 +1,10 @@
-"""The chain with its steps in pods of a real Kubernetes cluster: `python -m tests.e2e.cluster`.
+"""The chain on a real Kubernetes cluster: `python -m tests.e2e.cluster`.
 
-Brings up the cluster beside the checkout, builds the trainer image and loads it, starts MinIO, MLflow and Airflow on the
-cluster's bridge, and runs the demo with `OI_EXECUTION=kubernetes`, listing the pods while it runs. Without that cluster
-it says that it was left out.
+Brings up the cluster beside the checkout, builds the images and loads them, installs MinIO and MLflow with
+`kubectl apply -k k8s/overlays/local`, and runs the demo with `OI_EXECUTION=kubernetes`: Airflow on this machine, all else
+in the cluster, where it lists the pods meanwhile. Without that cluster it says that it was left out.
 """
 
-import hashlib
 import json
 import os
 import tempfile
@@ -15,17 +14,16 @@ from pathlib import Path
 from threading import Event, Thread
 
 from oi_tasks.io.tracking import Tracking
-from oi_tasks.local import keys, services
+from oi_tasks.local import services
 from oi_tasks.local.addresses import Addresses
-from oi_tasks.local.servers import job_env
 from oi_tasks.settings import Settings
-from tests.e2e.common import CHECKOUT, check, demo, say
-from tests.shared_cluster import Cluster, base_image, load, printed, there, up
+from tests.e2e.common import check, demo, say
+from tests.e2e.images import have
+from tests.e2e.installation import installed
+from tests.shared_cluster import Cluster, there, up
 
-BRIDGE = "10.88.0.1"  # this machine, as pods see it
 NAMESPACE = "oi"
 PODS = ("-n", NAMESPACE, "get", "pods", "--no-headers", "--ignore-not-found")
-BUILT_FROM = ("docker/trainer.Dockerfile", "locks/uv.txt", "locks/trainer.txt", "oi_tasks", "expectations")
 
 
 @contextmanager
@@ -51,63 +49,27 @@ def watched(cluster: Cluster) -> Iterator[dict[str, str]]:
         watcher.join()
 
 
-def content_tag() -> str:
-    """A tag for the image that changes with what it is built from."""
-    digest = hashlib.sha256()
-    for name in BUILT_FROM:
-        path = CHECKOUT / name
-        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if file.is_file() and "__pycache__" not in file.parts:
-                digest.update(f"{file.relative_to(CHECKOUT)}\0".encode() + file.read_bytes())
-    return f"oi-trainer:{digest.hexdigest()[:12]}"
-
-
-def image_on(cluster: Cluster) -> str:
-    """The trainer image, built from this checkout and loaded into the cluster."""
-    image = content_tag()
-    if cluster.has(image):
-        say(f"image: {image} is on the node already")
-        return image
-    base = base_image()
-    say(f"image: building {image} on {base}")
-    dockerfile = CHECKOUT / "docker" / "trainer.Dockerfile"
-    words = ("--network", "host", "--quiet", "--build-arg", f"BASE_IMAGE={base}", "-f", dockerfile, "-t", image)
-    printed("docker", "build", *words, CHECKOUT)
-    say(f"image: loading {image}")
-    load(image)
-    return image
-
-
 def main() -> None:
-    """Run the demo in pods, to a promoted model."""
+    """Install, run the demo in pods to a promoted model, take away."""
     if not there():
         say("left out: there is no shared/cluster beside the checkout, so the run in pods did not take place")
         return
     cluster = up()
-    os.environ |= {"OI_EXECUTION": "kubernetes", "OI_KUBECONFIG": str(cluster.kubeconfig), "OI_NAMESPACE": NAMESPACE}
-    os.environ["OI_TRAINER_IMAGE"] = image_on(cluster)
     with tempfile.TemporaryDirectory(prefix="oi-cluster-") as folder:
         state = Path(folder) / "state"
-        os.environ |= Addresses.free(BRIDGE).lines() | {"OI_STATE": str(state), "OI_ENV_FILE": str(state / "env")}
-        try:
-            services.start(state, ("minio", "mlflow"), say=say)
-            give_keys(cluster, job_env(keys.read(state / "env")), Path(folder))
-            run_in_pods(cluster, state)
-        finally:
-            services.stop(state)
-
-
-def give_keys(cluster: Cluster, lines: dict[str, str], folder: Path) -> None:
-    """The namespace, and in it the secret with what pods need to know."""
-    apply(cluster, "namespace", NAMESPACE)
-    file = folder / "pod.env"
-    keys.write_private(file, "".join(f"{name}={value}\n" for name, value in lines.items()))
-    apply(cluster, "-n", NAMESPACE, "secret", "generic", "oi-keys", f"--from-env-file={file}")
-
-
-def apply(cluster: Cluster, *words: str) -> None:
-    """Make an object, or bring it up to date: the words of `kubectl create`."""
-    cluster.kubectl("apply", "-f", "-", given=cluster.kubectl("create", *words, "--dry-run=client", "-o", "yaml"))
+        os.environ |= Addresses.free().lines() | {"OI_STATE": str(state), "OI_ENV_FILE": str(state / "env")}
+        os.environ |= {
+            "OI_EXECUTION": "kubernetes",
+            "OI_KUBECONFIG": str(cluster.kubeconfig),
+            "OI_NAMESPACE": NAMESPACE,
+        }
+        os.environ["OI_TRAINER_IMAGE"] = have(cluster, "trainer")
+        with installed(cluster, Path(folder)) as lines:
+            os.environ |= lines
+            try:
+                run_in_pods(cluster, state)
+            finally:
+                services.stop(state)
 
 
 def run_in_pods(cluster: Cluster, state: Path) -> None:
@@ -119,8 +81,18 @@ def run_in_pods(cluster: Cluster, state: Path) -> None:
     champion = Tracking(Settings(_env_file=state / "env")).alias("oi-cascade", "champion")
     check(champion is not None, f"oi-cascade@champion is version {champion}")
     check({"train_classifier", "train_semseg"} <= set(seen), f"pods ran: {', '.join(sorted(seen))}")
-    left = cluster.kubectl(*PODS).split()
-    check(not left, "no pod is left")
+    said = gone(cluster)
+    check(not said, f"no pod is left{said and ': '}{said}")
+
+
+def gone(cluster: Cluster) -> str:
+    """Wait until the pods that are going have gone, as one does for as long as its grace period; says what is left."""
+    for pod in cluster.pods(NAMESPACE):
+        if "deletionTimestamp" in pod["metadata"]:
+            name = f"pod/{pod['metadata']['name']}"
+            say(f"{name} is going")
+            cluster.kubectl("-n", NAMESPACE, "wait", "--for=delete", name, "--timeout=2m")
+    return cluster.kubectl(*PODS).strip()
 
 
 def tell_failed_tries(state: Path) -> None:

@@ -1,16 +1,17 @@
-"""`kubectl apply -k k8s/overlays/local` on a real cluster: `python -m tests.e2e.installation`.
+"""`kubectl apply -k k8s/overlays/local` on a real cluster, and its end.
 
-Builds the images of MinIO and MLflow, makes the keys, applies the overlay, waits until both are ready, and uses them with
-the key that pods get. Ends by taking away what it applied. Without the cluster it says that it was left out.
+Makes the keys, applies the overlay with the images of MinIO and MLflow that are built from this checkout, waits until
+both are ready, and uses them with the key that pods get. At the end what was applied is taken away.
 """
 
 import json
-import os
 import shutil
-import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import urllib3
+import yaml
 
 from oi_tasks.errors import OiError
 from oi_tasks.io.store import WORK, Store
@@ -18,23 +19,10 @@ from oi_tasks.io.tracking import Tracking
 from oi_tasks.local import keys
 from oi_tasks.settings import Settings
 from tests.e2e.common import CHECKOUT, check, say
-from tests.shared_cluster import Cluster, base_image, load, printed, there, up
+from tests.e2e.images import have
+from tests.shared_cluster import Cluster, printed
 
 SYSTEM = "oi-system"
-IMAGES = ("minio", "mlflow")
-
-
-def images_on(cluster: Cluster) -> None:
-    """Build the images of the servers from this checkout, and load them."""
-    base = base_image()
-    for name in IMAGES:
-        image = f"oi-{name}:dev"
-        say(f"image: building {image} on {base}")
-        words = ("--network", "host", "--quiet", "--build-arg", f"BASE_IMAGE={base}", "-t", image)
-        printed("docker", "build", *words, "-f", CHECKOUT / "docker" / f"{name}.Dockerfile", CHECKOUT)
-        size = int(printed("docker", "image", "inspect", "--format", "{{.Size}}", image))
-        say(f"image: loading {image}, {size / 1e6:.0f} MB")
-        load(image)
 
 
 def wait_until_ready(cluster: Cluster) -> None:
@@ -59,19 +47,10 @@ def address(cluster: Cluster, service: str) -> str:
     return f"http://{spec['clusterIP']}:{spec['ports'][0]['port']}"
 
 
-def use(cluster: Cluster, folder: Path) -> None:
+def use(cluster: Cluster, lines: Mapping[str, str]) -> None:
     """The store and MLflow, with the key that pods get and from this machine; and what that key may not do."""
-    lines = keys.read(folder / "jobs.env")
-    access, secret = lines["OI_STORE_ACCESS_KEY"], lines["OI_STORE_SECRET_KEY"]
-    store_url, mlflow_url = address(cluster, "minio"), address(cluster, "mlflow")
-    found = Settings(
-        store_endpoint=store_url,
-        store_access_key=access,
-        store_secret_key=secret,
-        mlflow_url=mlflow_url,
-        _env_file=None,
-    )
-    store = Store(found)
+    found = settings_of(lines)
+    store, mlflow_url = Store(found), found.mlflow_url
     store.check()
     store.put_bytes(WORK, "trial", b"kept")
     check(store.get_bytes(WORK, "trial") == b"kept", "the jobs' key writes and reads")
@@ -86,6 +65,11 @@ def use(cluster: Cluster, folder: Path) -> None:
     check(answers == names, f"MLflow answers at {mlflow_url} to the name that pods know, and to no other: {answers}")
     held = cluster.read("-n", "oi", "secret", "oi-keys")["data"]
     check(set(held) == set(lines), "the secret oi-keys holds what pods need")
+
+
+def settings_of(lines: Mapping[str, str]) -> Settings:
+    """The settings that `OI_*` lines make, and nothing else."""
+    return Settings(**{name.removeprefix("OI_").lower(): value for name, value in lines.items()}, _env_file=None)
 
 
 def asked_as(url: str, host: str) -> int:
@@ -108,31 +92,29 @@ def free_volumes(cluster: Cluster) -> None:
             cluster.kubectl("patch", "pv", volume["metadata"]["name"], "--type=json", "-p", patch)
 
 
-def main() -> None:
-    """Install, use, take away."""
-    if not there():
-        say("left out: there is no shared/cluster beside the checkout, so nothing was installed")
-        return
-    cluster = up()
-    images_on(cluster)
-    with tempfile.TemporaryDirectory(prefix="oi-installation-") as folder:
-        copy = Path(folder) / "k8s"
-        shutil.copytree(CHECKOUT / "k8s", copy, ignore=shutil.ignore_patterns("keys"))
-        printed(copy / "new-keys", "local")
-        overlay = copy / "overlays" / "local"
-        os.environ["OI_ENV_FILE"] = str(Path(folder) / "none")
-        try:
-            cluster.kubectl("apply", "-k", overlay)
-            wait_until_ready(cluster)
-            use(cluster, overlay / "keys")
-            before = pods(cluster)
-            cluster.kubectl("apply", "-k", overlay)
-            wait_until_ready(cluster)
-            check(pods(cluster) == before, "applied again, nothing is started anew")
-        finally:
-            cluster.kubectl("delete", "-k", overlay, "--ignore-not-found", "--timeout=3m")
-            free_volumes(cluster)
-
-
-if __name__ == "__main__":
-    main()
+@contextmanager
+def installed(cluster: Cluster, folder: Path) -> Iterator[dict[str, str]]:
+    """An installation; gives the `OI_*` lines that name its servers on this machine."""
+    copy = folder / "k8s"
+    shutil.copytree(CHECKOUT / "k8s", copy, ignore=shutil.ignore_patterns("keys"))
+    printed(copy / "new-keys", "local")
+    overlay = copy / "overlays" / "local"
+    kustomization = overlay / "kustomization.yaml"
+    named = yaml.safe_load(kustomization.read_text())
+    for image in named["images"]:  # as its reader is told to put the names of their own images there
+        image["newName"], image["newTag"] = have(cluster, image["name"].removeprefix("oi-")).split(":")
+    kustomization.write_text(yaml.safe_dump(named))
+    try:
+        cluster.kubectl("apply", "-k", overlay)
+        wait_until_ready(cluster)
+        servers = {"OI_STORE_ENDPOINT": address(cluster, "minio"), "OI_MLFLOW_URL": address(cluster, "mlflow")}
+        lines = keys.read(overlay / "keys" / "jobs.env") | servers
+        use(cluster, lines)
+        before = pods(cluster)
+        cluster.kubectl("apply", "-k", overlay)
+        wait_until_ready(cluster)
+        check(pods(cluster) == before, "applied again, nothing is started anew")
+        yield lines
+    finally:
+        cluster.kubectl("delete", "-k", overlay, "--ignore-not-found", "--timeout=3m")
+        free_volumes(cluster)

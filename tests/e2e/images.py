@@ -1,0 +1,39 @@
+"""The images of the project, built from this checkout and handed to the cluster; one that it has is not built again."""
+
+import hashlib
+
+from tests.e2e.common import CHECKOUT, say
+from tests.shared_cluster import Cluster, base_image, load, printed
+
+BUILT_FROM = {
+    "trainer": ("locks/uv.txt", "locks/trainer.txt", "oi_tasks", "expectations"),
+    "mlflow": ("locks/uv.txt", "locks/server.txt", "oi_tasks"),
+    "minio": ("locks/go.txt", "oi_tasks/local/minio_binary.py"),
+}
+
+
+def tag(name: str) -> str:
+    """The tag of an image, which changes with what it is built from."""
+    digest = hashlib.sha256()
+    for place in (f"docker/{name}.Dockerfile", *BUILT_FROM[name]):
+        path = CHECKOUT / place
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file() and "__pycache__" not in file.parts:
+                digest.update(f"{file.relative_to(CHECKOUT)}\0".encode() + file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def have(cluster: Cluster, name: str) -> str:
+    """An image on the cluster's node. Returns its name and tag."""
+    image = f"oi-{name}:{tag(name)}"
+    if cluster.has(image):
+        say(f"image: {image} is on the node already")
+        return image
+    base = base_image()
+    say(f"image: building {image} on {base}")
+    words = ("--network", "host", "--quiet", "--build-arg", f"BASE_IMAGE={base}", "-t", image)
+    printed("docker", "build", *words, "-f", CHECKOUT / "docker" / f"{name}.Dockerfile", CHECKOUT)
+    size = int(printed("docker", "image", "inspect", "--format", "{{.Size}}", image))
+    say(f"image: loading {image}, {size / 1e6:.0f} MB")
+    load(image)
+    return image
