@@ -89,7 +89,7 @@ def optimiser_of(model: nn.Module, stage: Stage) -> AdamW:
         else:
             parts = learning(model.encoder, stage)
             groups += [{"params": part, "lr": rate * stage.decay**below} for below, part in enumerate(parts)]
-    return AdamW(groups, weight_decay=WEIGHT_DECAY)
+    return AdamW(groups, weight_decay=WEIGHT_DECAY, fused=True)  # one pass over the weights, half the time of several
 
 
 def schedule_of(optimiser: Optimizer, stage: Stage, steps: int) -> LRScheduler:
