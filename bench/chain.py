@@ -30,12 +30,16 @@ class Chain:
         """The id of what a job made."""
         return str(self.said[job]["id"])
 
-    def to_dataset(self) -> str:
-        """From fetch to the shards. Returns the dataset's id."""
+    def to_validated(self) -> str:
+        """From fetch to the clean tables. Returns their id."""
         fetched = self.run("fetch")
         tables = self.run("tables", release=fetched)
         photos = self.run("photos", release=fetched, tables=tables)
-        validated = self.run("validate", snapshot=self.run("snapshot", release=fetched, tables=tables, photos=photos))
+        return self.run("validate", snapshot=self.run("snapshot", release=fetched, tables=tables, photos=photos))
+
+    def to_dataset(self) -> str:
+        """From fetch to the shards. Returns the dataset's id."""
+        validated = self.to_validated()
         classes = self.run("collapse", validated=validated)
         return self.run("shards", validated=validated, classes=classes)
 

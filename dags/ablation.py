@@ -1,8 +1,10 @@
 """### What worked, and what did not
 
 Started by hand: trains the classifier of the newest dataset with each variant that the profile names under `ablation`,
-several seeds each, and writes a page: every variant against the base, seed by seed, with intervals. A training that was
-done before is reused. The models are registered as versions of `oi-classifier`; none of them is promoted.
+several seeds each, and writes a page: every variant against the base, seed by seed, with intervals. A variant may
+change the classifier's recipe, the size and shape of the photos, or how labels become classes; where it needs a dataset
+of its own, that is made first. What was done before is reused. The models are registered as versions of
+`oi-classifier`; none of them is promoted.
 """
 
 from typing import Any
@@ -15,16 +17,27 @@ from run_note import note_at_end
 
 
 @task
-def variants(profile: dict[str, Any]) -> list[dict[str, Any]]:
-    """The recipe of each training, and its name on the page."""
-    from oi_tasks.profile import Profile
-    from oi_tasks.profile.ablation import recipes
+def class_maps(profile: dict[str, Any], validated: str) -> list[dict[str, Any]]:
+    """How each dataset that some variant needs makes classes of the labels: the fields that are not the profile's."""
+    from oi_tasks.variants import fields_of_class_maps
 
-    chosen = Profile.model_validate(profile)
-    return [
-        {"recipe": recipe.model_dump(mode="json"), "shown": f"{variant}, seed {seed}"}
-        for variant, seed, recipe in recipes(chosen.classifier, chosen.ablation)
-    ]
+    return fields_of_class_maps(profile, validated)
+
+
+@task
+def datasets(profile: dict[str, Any], validated: str, classes: Any) -> list[dict[str, Any]]:
+    """How each of them holds the photos."""
+    from oi_tasks.variants import fields_of_datasets
+
+    return fields_of_datasets(profile, validated, [made["id"] for made in classes])
+
+
+@task
+def variants(profile: dict[str, Any], datasets: Any) -> list[dict[str, Any]]:
+    """The dataset and the recipe of each training, and its name on the page."""
+    from oi_tasks.variants import fields_of_trainings
+
+    return fields_of_trainings(profile, [made["id"] for made in datasets])
 
 
 with DAG(
@@ -37,8 +50,9 @@ with DAG(
     tags=["open-images", "training"],
 ):
     found = dataset()
-    profile = found["profile"]
-    data = job("shards", profile, classes=found["classes"], validated=found["validated"])
-    models = mapped_job("train_classifier", profile, variants(profile), "shown", dataset=data)
+    profile, validated = found["profile"], found["validated"]
+    classes = mapped_job("collapse", profile, class_maps(profile, validated), "shown", validated=validated)
+    data = mapped_job("shards", profile, datasets(profile, validated, classes), "shown", validated=validated)
+    models = mapped_job("train_classifier", profile, variants(profile, data), "shown")
     compared = job("compare_variants", profile, models=models)
-    note_at_end(shards=data, train_classifier=models, compare_variants=compared)
+    note_at_end(collapse=classes, shards=data, train_classifier=models, compare_variants=compared)

@@ -174,6 +174,11 @@ class ShardReader:
         """(N, C) whether each class is present, or verified absent, in each sample."""
         return self._flags(self.table.select(pl.col(column)))
 
+    def verified(self) -> NDArray[np.bool_]:
+        """(N, C) whether it is known if a class is in a sample: always, or where it was verified, as the index says."""
+        present = self.known("present")
+        return np.ones_like(present) if self.index.unverified == "negative" else present | self.known("absent")
+
     def boxed(self) -> NDArray[np.bool_]:
         """(N, C) whether each class has a box in each sample."""
         return self._flags(self.table.select(pl.col("boxes").list.eval(pl.element().struct.field("class"))))

@@ -3,30 +3,34 @@
 import json
 from collections import defaultdict
 from dataclasses import asdict
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from oi_tasks.core.ablation import effects
-from oi_tasks.core.fingerprint import canonical_json
+from oi_tasks.core.ablation import Effect, Scores, effects
 from oi_tasks.errors import BadInput
 from oi_tasks.io.outputs import Output
 from oi_tasks.io.store import REPORTS
 from oi_tasks.jobs.base import Job, JobIO, JobResult, OutputId
+from oi_tasks.jobs.collapse import Collapse
+from oi_tasks.jobs.shards import Shards
+from oi_tasks.jobs.train_classifier import TrainClassifier
 from oi_tasks.profile import Profile
-from oi_tasks.profile.ablation import BASE, Ablation, recipes
-from oi_tasks.profile.training import Classifier
+from oi_tasks.profile.ablation import BASE, trainings
+
+if TYPE_CHECKING:
+    from oi_tasks.models.like_for_like import Shared
 
 
 class CompareVariants(Job):
     """Write the page of what worked and what did not: every variant of the classifier against the base.
 
-    Scores are those on the tune photos, where choices are made; the test photos are left for the gate. Publishes
-    `effects.json` and `ablation.html`.
+    All are scored by what the base's dataset says of the tune photos, where choices are made; the test photos are left
+    for the gate. A variant with other classes is compared on those that both have. Publishes `effects.json` and
+    `ablation.html`.
     """
 
+    version: ClassVar[str] = "2"
     models: tuple[OutputId, ...]
-    classifier: Classifier
-    ablation: Ablation
-    profile: str
+    profile: Profile
 
     class Result(JobResult):
         """Where the page stands, and which variants help or hurt."""
@@ -38,8 +42,7 @@ class CompareVariants(Job):
     @classmethod
     def from_profile(cls, profile: Profile, **inputs: Any) -> Self:
         """The profile's variants."""
-        own = {"classifier": profile.classifier, "ablation": profile.ablation, "profile": profile.name}
-        return cls(**{**own, **inputs})
+        return cls(**{"profile": profile, **inputs})
 
     def still_good(self, io: JobIO, output: Output) -> bool:
         """Whether the page is still where people look for it."""
@@ -47,29 +50,51 @@ class CompareVariants(Job):
         return io.store.exists(REPORTS, report.removeprefix(f"{REPORTS}/"))
 
     def run(self, io: JobIO) -> Result:
-        """Gather the scores by variant and seed, compare, write. Raises BadInput for models of other recipes."""
-        from oi_tasks.reports.ablation import ablation_page
+        """Gather the models by variant and seed, score, compare, write. Raises BadInput for models of other recipes."""
+        from oi_tasks.models.like_for_like import Trial, Truth, compare
 
-        wanted = {
-            canonical_json(recipe.model_dump(mode="json")): (variant, seed)
-            for variant, seed, recipe in recipes(self.classifier, self.ablation)
-        }
-        scores: dict[str, dict[int, dict[str, float]]] = defaultdict(dict)
+        found: dict[str, dict[int, Trial]] = defaultdict(dict)
+        datasets = {}
         for model in self.models:
             output = io.input("train_classifier", model)
-            key = canonical_json(output.manifest.fields["recipe"])
-            if key not in wanted:
-                raise BadInput(
-                    f"the model {model} is of no variant of the profile {self.profile}", code="not_comparable"
-                )
-            variant, seed = wanted[key]
-            scores[variant][seed] = dict(output.result["metrics"])
-        base = scores.pop(BASE, {})
-        if not base:
+            variant, seed = self._variant_of(io, output)
+            found[variant][seed] = Trial.of(output)
+            datasets[variant] = output.manifest.fields["dataset"]
+        if BASE not in found:
             raise BadInput("the base is not among the models: there is nothing to compare with", code="not_comparable")
-        found = effects(base, scores)
+        truth = Truth.of(io.input("shards", datasets[BASE]))
+        base = found.pop(BASE)
+        all_effects: list[Effect] = []
+        shared = {}
+        for variant, trials in found.items():
+            shared[variant], (of_base, of_variant) = compare([base, trials], truth)
+            all_effects += effects(of_base, {variant: of_variant})
+        _, (alone,) = compare([base], truth)
+        return self._written(io, alone, all_effects, shared)
+
+    def _variant_of(self, io: JobIO, model: Output) -> tuple[str, int]:
+        """Which variant a model is of, and its seed: by its recipe, and by how its dataset was made."""
+        dataset = io.input("shards", model.manifest.fields["dataset"])
+        class_map = io.input("collapse", dataset.manifest.fields["classes"])
+        fields = [trained.manifest.fields for trained in (model, dataset, class_map)]
+        for variant, seed, profile in trainings(self.profile):
+            inputs = {name: fields[1][name] for name in ("classes", "validated")}
+            made = (
+                TrainClassifier.from_profile(profile, dataset=dataset.id),
+                Shards.from_profile(profile, **inputs),
+                Collapse.from_profile(profile, validated=inputs["validated"]),
+            )
+            if [job.model_dump(mode="json") for job in made] == fields:
+                return variant, seed
+        what = f"the model {model.id} is of no variant of the profile {self.profile.name}"
+        raise BadInput(what, code="not_comparable")
+
+    def _written(self, io: JobIO, base: Scores, found: list[Effect], shared: "dict[str, Shared]") -> Result:
+        """Write effects and page, and say which variants help or hurt by the first number."""
+        from oi_tasks.reports.ablation import ablation_page
+
         (io.out / "effects.json").write_text(json.dumps([asdict(effect) for effect in found], indent=1))
-        page = ablation_page(self.profile, base, found, self.ablation.variants)
+        page = ablation_page(self.profile.name, base, found, shared, self.profile.ablation.variants)
         (io.out / "ablation.html").write_text(page, encoding="utf-8")
         key_of_page = f"ablation/{io.key}.html"
         io.store.put_bytes(REPORTS, key_of_page, page.encode(), "text/html; charset=utf-8")

@@ -21,9 +21,11 @@ REGISTERED = "oi-classifier"
 class TrainClassifier(Job):
     """Train the classifier: its head on a frozen encoder first, then all layers; thresholds are set on `tune`.
 
-    Publishes `model.safetensors`, `model.json` and `curves.json`, and registers a version of `oi-classifier`.
+    Publishes `model.safetensors`, `model.json`, `curves.json` and `tune.parquet` (what it says of the tune photos), and
+    registers a version of `oi-classifier`.
     """
 
+    version: ClassVar[str] = "2"
     resumable: ClassVar[bool] = True
     dataset: OutputId = Field(description="id of the dataset (shards)")
     recipe: Recipe = Field(default_factory=Recipe, description="backbone, weights, loss, stages and rates")
@@ -46,6 +48,7 @@ class TrainClassifier(Job):
 
     def run(self, io: JobIO) -> Result:
         """Set up, fit, validate, register."""
+        from oi_tasks.io.said import TUNE
         from oi_tasks.training.run import train_and_register
         from oi_tasks.training.schedules import transfer_stages
 
@@ -75,6 +78,7 @@ class TrainClassifier(Job):
             params,
             lambda scores: self._describe(io, learner, scores),
         )
+        learner.said.write(io.out / TUNE)
         return self.Result(**done)
 
     def _setup(self, io: JobIO) -> "ClassifierLearner":

@@ -1,37 +1,68 @@
-"""What is tried in an ablation: the classifier with one thing changed, several seeds each."""
+"""What is tried in an ablation: the classifier or its data with one thing changed, several seeds each."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, PositiveInt, ValidationError
 
 from oi_tasks.profile.parts import Part
-from oi_tasks.profile.training import Classifier
+
+if TYPE_CHECKING:
+    from oi_tasks.profile.profile import Profile
 
 BASE = "base"
+OF_DATA = ("classes", "photos")  # parts of a profile that a variant may change beside its classifier
 
 
 class Ablation(Part):
-    """Variants of the classifier's recipe, by name: the fields that differ from the profile's."""
+    """Variants of the classifier and of its data, by name: the fields that differ from the profile's."""
 
     seeds: PositiveInt = Field(3, description="trainings of each variant, with seeds from 0 on")
     variants: dict[str, dict[str, Any]] = Field(
         default_factory=dict,
-        description="fields of `classifier` by variant, such as {no freezing: {epochs: {frozen: 0}}}",
+        description="fields of `classifier` by variant, such as {no freezing: {epochs: {frozen: 0}}}; of `photos` and "
+        "`classes` under their names, such as {smaller: {photos: {resolution: 0.125}}}",
     )
 
 
-def recipes(classifier: Classifier, ablation: Ablation) -> Iterator[tuple[str, int, Classifier]]:
-    """Variant, seed and recipe of every training: the base first. Raises ValueError for a variant that cannot be."""
-    plain = classifier.model_dump(mode="json")
-    for variant, changes in {BASE: {}, **ablation.variants}.items():
-        for seed in range(ablation.seeds):
+@dataclass(frozen=True)
+class Variant:
+    """A profile with one thing changed."""
+
+    name: str
+    profile: "Profile"
+
+    def seeded(self, seed: int) -> "Profile":
+        """The same with a seed for its training."""
+        recipe = self.profile.classifier.model_copy(update={"seed": seed})
+        return self.profile.model_copy(update={"classifier": recipe})
+
+
+def variants(profile: "Profile") -> Iterator[Variant]:
+    """The base first, then every variant. Raises ValueError for one that cannot be."""
+    for name, changes in {BASE: {}, **profile.ablation.variants}.items():
+        of_data = {part: change for part, change in changes.items() if part in OF_DATA}
+        recipe = {field: change for field, change in changes.items() if field not in OF_DATA}
+        made = {}
+        for part, change in {"classifier": recipe, **of_data}.items():
+            there = getattr(profile, part)
+            if not isinstance(change, Mapping):
+                raise ValueError(f"the variant {name!r} cannot be: {part}: it wants fields, not {change!r}")
             try:
-                yield variant, seed, Classifier.model_validate(_changed(plain, changes) | {"seed": seed})
+                made[part] = type(there).model_validate(_changed(there.model_dump(mode="json"), change))
             except ValidationError as error:
                 first = error.errors()[0]
                 field = ".".join(str(part) for part in first["loc"])
-                raise ValueError(f"the variant {variant!r} cannot be: {field}: {first['msg']}") from None
+                raise ValueError(f"the variant {name!r} cannot be: {field}: {first['msg']}") from None
+        yield Variant(name, profile.model_copy(update=made))
+
+
+def trainings(profile: "Profile") -> Iterator[tuple[str, int, "Profile"]]:
+    """Variant, seed and profile of every training: those of the base first."""
+    for variant in variants(profile):
+        for seed in range(profile.ablation.seeds):
+            yield variant.name, seed, variant.seeded(seed)
 
 
 def _changed(fields: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

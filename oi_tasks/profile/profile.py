@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from oi_tasks.profile.ablation import Ablation, recipes
+from oi_tasks.profile.ablation import Ablation, variants
 from oi_tasks.profile.classes import Classes, Clusters
 from oi_tasks.profile.gate import Gate
 from oi_tasks.profile.parts import Part
@@ -41,5 +41,5 @@ class Profile(Part):
     @model_validator(mode="after")
     def _variants_can_be(self) -> Self:
         """A variant with a field that there is not is said when the profile is read, not after an hour of training."""
-        list(recipes(self.classifier, self.ablation))
+        list(variants(self))
         return self

@@ -1,17 +1,26 @@
 """The page of an ablation: what worked, what did not, and what cannot be told apart from chance."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from oi_tasks.core.ablation import Effect, Scores, mean_interval
 from oi_tasks.reports.page import render
 from oi_tasks.reports.run import NAMES, interval
 
+if TYPE_CHECKING:
+    from oi_tasks.models.like_for_like import Shared
+
 TAGS = {"helps": "good", "hurts": "bad", "unclear": ""}
 
 
-def ablation_page(profile: str, base: Scores, found: Sequence[Effect], variants: Mapping[str, Any]) -> str:
-    """The page, as self-contained HTML; the strongest effects first."""
+def ablation_page(
+    profile: str,
+    base: Scores,
+    found: Sequence[Effect],
+    shared: "Mapping[str, Shared]",
+    variants: Mapping[str, Any],
+) -> str:
+    """The page, as self-contained HTML; the strongest effects first. `shared`: what each variant and the base share."""
     numbers = sorted(next(iter(base.values())))
     based = {}
     for number in numbers:
@@ -22,6 +31,7 @@ def ablation_page(profile: str, base: Scores, found: Sequence[Effect], variants:
             "variant": effect.variant,
             "number": NAMES.get(effect.number, effect.number),
             "seeds": effect.seeds,
+            "on": shared[effect.variant],
             "mean": effect.mean,
             "difference": interval({"value": effect.difference, "low": effect.low, "high": effect.high}),
             "said": effect.said,

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from oi_tasks.core.thresholds import f1_by_class, f1_thresholds
+from oi_tasks.io.said import Said
 from oi_tasks.io.shards import ShardReader
 from oi_tasks.models.classifier import Classifier
 from oi_tasks.training.learner import Batch, Features, Learner, Scores
@@ -34,10 +35,12 @@ class ClassifierLearner(Learner):
         seen: SeenPhotos | None = None,
     ) -> None:
         super().__init__(model, train, tune, batch, device, practice)
+        self.said = Said([], np.empty((0, len(train.index.classes)), np.float32))
+        """Of the tune photos, by the last scores."""
         self.seen = seen if model.head.pools else None
         self._loss, self.activation = loss, "softmax" if loss == "softmax" else "sigmoid"
         self._present = {reader.split: reader.known("present") for reader in (train, tune)}
-        self._known = {reader.split: _verified(reader) for reader in (train, tune)}
+        self._known = {reader.split: reader.verified() for reader in (train, tune)}
 
     def targets(self, reader: ShardReader, row: int, view: View | None) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """(C,) which classes are present, and for which that is known."""
@@ -62,13 +65,15 @@ class ClassifierLearner(Learner):
         """Macro F1 over classes in the tune photos, and top-1 accuracy on photos known to show one class."""
         if len(self.tune) == 0:
             return Scores({}, [0.5] * len(self.train.index.classes))
-        said, present, known = [], [], []
+        ids, said, present, known = [], [], [], []
         for batch in self.tune_batches():
             logits = self.logits(batch)
+            ids += batch.ids
             said.append((logits.softmax(1) if self.activation == "softmax" else logits.sigmoid()).cpu().numpy())
             present.append(batch.targets.cpu().numpy() > 0)
             known.append(batch.known.cpu().numpy())
         probabilities, is_present, is_known = np.concatenate(said), np.concatenate(present), np.concatenate(known)
+        self.said = Said(ids, probabilities)
         thresholds = f1_thresholds(probabilities, is_present, is_known)
         f1 = f1_by_class(probabilities >= thresholds, is_present, is_known)
         single = is_present.sum(1) == 1
@@ -76,9 +81,3 @@ class ClassifierLearner(Learner):
         metrics = {"macro_f1": float(np.nanmean(f1)) if np.isfinite(f1).any() else None}
         metrics["top1_accuracy"] = float(right.mean()) if len(right) else None
         return Scores({name: value for name, value in metrics.items() if value is not None}, thresholds.tolist())
-
-
-def _verified(reader: ShardReader) -> NDArray[np.bool_]:
-    """(N, C) whether it is known that a class is in a photo, or not: all, or what is verified."""
-    present = reader.known("present")
-    return np.ones_like(present) if reader.index.unverified == "negative" else present | reader.known("absent")
