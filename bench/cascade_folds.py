@@ -28,7 +28,9 @@ TEST = "test"  # the release's name of the split that is scored
 
 def main() -> None:
     """Run the folds that are asked for, one after the other, and tell the figures."""
-    chosen = fold_options(__doc__).parse_args()
+    wanted = fold_options(__doc__)
+    wanted.add_argument("--detector", action="store_true", help="train the single-stage detector as well")
+    chosen = wanted.parse_args()
     profile = load_profile(chosen.profile)
     release = Path(os.path.expandvars(profile.release.folders[0]))
     parts = even_parts(release, chosen.folds)
@@ -38,15 +40,18 @@ def main() -> None:
             began = time.monotonic()
             held, others = parts[number - 1], set().union(*parts[: number - 1], *parts[number:])
             folder = cut(release, Path(name) / f"fold-{number}", {"train": others, TEST: held})
-            done.append(scored(profile, settings, folder))
+            done.append(scored(profile, settings, folder, chosen.detector))
             print(f"fold {number}: {time.monotonic() - began:.0f} s, {told(done[-1:])}", flush=True)
     print(f"mean of {len(done)} folds, with its 95 % interval by Student's t: {told(done)}")
     if chosen.out:
         chosen.out.write_text(json.dumps(done, indent=1))
 
 
-def scored(profile: Profile, settings: Settings, folder: Path) -> dict[str, Any]:
-    """The jobs from fetch to evaluate: numbers of the whole by part, and of each class with masks."""
+def scored(profile: Profile, settings: Settings, folder: Path, detector: bool) -> dict[str, Any]:
+    """The jobs from fetch to evaluate: numbers of the whole by part, and of each class with masks.
+
+    With the detector also its numbers, and what seconds it and the masks' models took to train.
+    """
     chain = Chain(profile, settings, folder, release={"splits": ["train", TEST]}, splits={"tune": TUNE, "test": 0.0})
     evaluation = chain.to_evaluation()
     scores = Outputs(Store(settings), settings.cache).get("evaluate", evaluation).read_json("scores.json")
@@ -57,6 +62,12 @@ def scored(profile: Profile, settings: Settings, folder: Path) -> dict[str, Any]
         if part != "classifier" or name in ("top1_accuracy", "macro_f1")
     }
     masked = [row for row in scores["classes"] if row["iou"] is not None]
+    if detector:
+        own = {"dataset": chain.id_of("shards"), "classifier": chain.id_of("train_classifier")}
+        chain.run("compare_detector", evaluation=evaluation, detector=chain.run("train_detector", **own))
+        numbers = chain.said["compare_detector"]["result"]["numbers"]["detector"]
+        found |= {f"detector/{name}": value for name, value in numbers.items()}
+        found |= {f"seconds of {job}": chain.seconds[job] for job in ("train_semseg", "train_detector")}
     return found | {f"{row['name']}: {name}": row[name] for row in masked for name in CLASS_NUMBERS}
 
 
