@@ -122,11 +122,11 @@ HEAD = ("GPUs", "a pod", "hours", "price: " + " / ".join(PRICES), "in 8 h, a GPU
 
 def main() -> None:
     """Print all tables."""
-    whole = PROFILE.semseg.epochs
+    whole = PROFILE.semseg.epochs.unfrozen
     print(table(("what", "how much"), needs()))
     print(f"\nThe profile as it is shipped (fp32, {whole} epochs of masks):\n")
     print(table(HEAD, nights("fp32", whole)))
-    print("\nWith `classifier.precision: bf16` and `semseg.epochs: 4`:\n")
+    print("\nWith `classifier.precision: bf16` and `semseg.epochs.unfrozen: 4`:\n")
     print(table(HEAD, nights("bf16", 4)))
 
 

@@ -163,7 +163,7 @@ SMALL = {
         "loss": "bce",
         "encoder_rate": 1e-3,
     },
-    "semseg": {"epochs": 2, "batch": 16},
+    "semseg": {"epochs": {"frozen": 0, "unfrozen": 2}, "batch": 16},
     "gate": {"classifier": {"macro_f1": {"floor": 0.0, "may_lose": 0.5}}},
 }
 

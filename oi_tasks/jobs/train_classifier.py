@@ -50,24 +50,11 @@ class TrainClassifier(Job):
         """Set up, fit, validate, register."""
         from oi_tasks.io.said import TUNE
         from oi_tasks.training.run import train_and_register
-        from oi_tasks.training.schedules import transfer_stages
+        from oi_tasks.training.schedules import stages_of
 
-        recipe, epochs = self.recipe, self.recipe.epochs
-        if epochs.frozen + epochs.each_stage + epochs.unfrozen == 0:
-            raise BadInput("no epoch is asked for", fix="set classifier.epochs in the profile", code="profile")
         io.tracking.check()
         learner = self._setup(io)
-        stages = transfer_stages(
-            epochs.frozen,
-            epochs.unfrozen,
-            recipe.rate,
-            recipe.encoder_rate,
-            each_stage=epochs.each_stage,
-            encoder_stages=len(learner.model.encoder.stages()),
-            decay=recipe.stage_decay,
-            schedule=recipe.schedule,
-            average=recipe.average,
-        )
+        stages = stages_of(self.recipe, learner.model.encoder)
         params = self.recipe.model_dump(mode="json")
         done = train_and_register(
             io,
@@ -102,7 +89,7 @@ class TrainClassifier(Job):
         recipe = self.recipe
         model = Classifier(recipe.backbone, len(train.index.classes), recipe.head, side, recipe.mirror)
         load_pretrained(model.encoder, recipe.backbone, recipe.weights, io.store, io.scratch)
-        practice, seen = Practice.of(recipe), SeenPhotos(io.settings.cache / "features")
+        practice, seen = Practice.of(recipe, recipe.sampling), SeenPhotos(io.settings.cache / "features")
         return ClassifierLearner(model, train, tune, recipe.batch, device, recipe.loss, practice, seen)
 
     def _describe(self, io: JobIO, learner: "ClassifierLearner", scores: "Scores") -> "ModelMeta":

@@ -54,14 +54,13 @@ class TrainDetector(Job):
         """Set up, fit, validate, register."""
         from oi_tasks.io.class_map import class_map_facts
         from oi_tasks.training.run import train_and_register
-        from oi_tasks.training.schedules import transfer_stages
+        from oi_tasks.training.schedules import stages_of
 
         recipe = self.recipe
-        frozen, unfrozen = (recipe.epochs, 0) if recipe.frozen else (0, recipe.epochs)
-        stages = transfer_stages(frozen, unfrozen, recipe.rate, recipe.encoder_rate)
         io.tracking.check()
         facts = class_map_facts(io.outputs, io.input("shards", self.dataset))
         learner, backbone = self._setup(io, facts["ancestors"])
+        stages = stages_of(recipe, learner.model.encoder)
         params = {"backbone": backbone, **recipe.model_dump(mode="json")}
         done = train_and_register(
             io,
@@ -82,6 +81,7 @@ class TrainDetector(Job):
         from oi_tasks.training.detector import DetectorLearner
         from oi_tasks.training.device import prepare
         from oi_tasks.training.encoders import EncoderSource
+        from oi_tasks.training.practice import Practice
         from oi_tasks.training.semseg import ClusterPhotos
 
         recipe = self.recipe
@@ -96,7 +96,9 @@ class TrainDetector(Job):
             raise BadInput("no photo of the train split has a box that a detector can learn", fix=fix, code="no_data")
         encoder = EncoderSource.of(io, recipe.encoder, self.weights, self.classifier, "detector")
         model = encoder.fill(Detector(encoder.backbone, len(classes), recipe.width))
-        return DetectorLearner(model, train, tune, recipe.batch, device, classes, ancestors), encoder.backbone
+        return DetectorLearner(
+            model, train, tune, recipe.batch, device, classes, ancestors, Practice.of(recipe)
+        ), encoder.backbone
 
     def _describe(self, index: "DatasetIndex", backbone: str, scores: "Scores", facts: dict[str, Any]) -> "ModelMeta":
         from oi_tasks.models.saved import ModelMeta

@@ -56,13 +56,12 @@ class TrainSemseg(Job):
     def run(self, io: JobIO) -> Result:
         """Set up, fit, validate, register."""
         from oi_tasks.training.run import train_and_register
-        from oi_tasks.training.schedules import transfer_stages
+        from oi_tasks.training.schedules import stages_of
 
         recipe = self.recipe
-        frozen, unfrozen = (recipe.epochs, 0) if recipe.frozen else (0, recipe.epochs)
-        stages = transfer_stages(frozen, unfrozen, recipe.rate, recipe.encoder_rate)
         io.tracking.check()
         learner, backbone = self._setup(io)
+        stages = stages_of(recipe, learner.model.encoder)
         params = {"cluster": self.cluster, "backbone": backbone, **recipe.model_dump(mode="json")}
         done = train_and_register(
             io,
@@ -81,6 +80,7 @@ class TrainSemseg(Job):
         from oi_tasks.models.semseg import Semseg
         from oi_tasks.training.device import prepare
         from oi_tasks.training.encoders import EncoderSource
+        from oi_tasks.training.practice import Practice
         from oi_tasks.training.semseg import ClusterPhotos, SemsegLearner
 
         device = prepare(self.recipe.seed)
@@ -94,7 +94,9 @@ class TrainSemseg(Job):
         recipe = self.recipe
         encoder = EncoderSource.of(io, recipe.encoder, self.weights, self.classifier, "semseg")
         model, backbone = encoder.fill(Semseg(encoder.backbone, len(classes))), encoder.backbone
-        learner = SemsegLearner(model, train, tune, recipe.batch, device, classes, recipe.stride, recipe.loss)
+        learner = SemsegLearner(
+            model, train, tune, recipe.batch, device, classes, recipe.stride, recipe.loss, Practice.of(recipe)
+        )
         return learner, backbone
 
     def _describe(self, index: "DatasetIndex", backbone: str, scores: "Scores") -> "ModelMeta":

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from oi_tasks.profile.profile import Profile
+from oi_tasks.profile.training import Recipe
 
 HEAD = """# Every field of a profile
 
@@ -14,15 +15,26 @@ by its name. `oi profiles NAME` prints a profile in full.
 
 
 def reference() -> str:
-    """A section for each part of the profile, a row for each of its fields."""
+    """A section for each part of the profile, a row for each of its fields: of a recipe its own before the common.
+
+    What is made like a part that was told before is referred to it.
+    """
     schema = Profile.model_json_schema()
     parts = schema.pop("$defs", {})
-    sections = [HEAD]
+    sections, told = [HEAD], dict[str, str]()
     for title, path, part in _parts(schema, parts):
+        if told.setdefault(part["title"], path) != path:
+            continue
         rows = [
             f"| `{name}` | {_kind(field)} | {_default(field, name in part.get('required', ()))} | {_said(field)} |"
-            for name, field in part["properties"].items()
+            for name, field in sorted(part["properties"].items(), key=lambda pair: pair[0] in Recipe.model_fields)
             if not _inner(field, parts)
+        ]
+        rows += [
+            f"| `{name}` | as [`{told[inner]}`](#{told[inner].replace('.', '')}) | see there | {_said(field)} |"
+            for name, field in part["properties"].items()
+            for inner in _inner(field, parts)
+            if told.get(inner, f"{path}.{name}".strip(".")) != f"{path}.{name}".strip(".")
         ]
         if rows:
             about = " ".join(part.get("description", "").split())

@@ -79,7 +79,31 @@ class Checkpoints(Part):
     )
 
 
-class Classifier(Part):
+class Recipe(Part):
+    """How a model is trained, whatever it is."""
+
+    epochs: Epochs = Field(default_factory=Epochs, description="length of each stage")
+    batch: PositiveInt = Field(64, description="photos in a batch")
+    rate: PositiveFloat = Field(1e-3, description="highest learning rate, of all but the encoder")
+    encoder_rate: PositiveFloat = Field(1e-4, description="highest learning rate of the encoder once unfrozen")
+    stage_decay: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0, description="rate of each stage of the encoder, as a share of the one above it"
+    )
+    norm_eval: bool = Field(
+        False, description="normalisation layers of the encoder keep their statistics while it learns"
+    )
+    schedule: Schedule = Field(default_factory=Schedule, description="how rates move")
+    augment: Augment = Field(default_factory=Augment, description="what is changed in photos")
+    average: Average = Field(default_factory=Average, description="an average of weights in place of the last ones")
+    accumulate: PositiveInt = Field(1, description="parts that a batch is computed in, to save memory")
+    precision: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="of the network's arithmetic")
+    channels_last: bool = Field(True, description="keep photos and maps with channels innermost")
+    compile: bool = Field(False, description="compile the network with torch.compile")
+    checkpoints: Checkpoints = Field(default_factory=Checkpoints, description="what is kept while it trains")
+    seed: NonNegativeInt = Field(0, description="seed of everything random")
+
+
+class Classifier(Recipe):
     """The classifier and its recipe."""
 
     backbone: str = Field("resnet152", description="a timm model name")
@@ -92,51 +116,33 @@ class Classifier(Part):
     mirror: bool = Field(
         False, description="read the mean of what the encoder sees of a photo and of its mirror image: twice the time"
     )
-    epochs: Epochs = Field(default_factory=Epochs, description="length of each stage")
-    batch: PositiveInt = Field(64, description="photos in a batch")
-    rate: PositiveFloat = Field(1e-3, description="highest learning rate, of the head")
-    encoder_rate: PositiveFloat = Field(1e-4, description="highest learning rate of the encoder once unfrozen")
-    stage_decay: Annotated[float, Field(gt=0, le=1)] = Field(
-        1.0, description="rate of each stage of the encoder, as a share of the one above it"
-    )
-    norm_eval: bool = Field(
-        False, description="normalisation layers of the encoder keep their statistics while it learns"
-    )
-    schedule: Schedule = Field(default_factory=Schedule, description="how rates move")
     loss: Literal["bce", "focal", "asymmetric", "softmax"] = Field(
         "focal", description="softmax fits photos that show one class each"
     )
     sampling: Sampling = Field(default_factory=Sampling, description="which photos an epoch shows")
-    augment: Augment = Field(default_factory=Augment, description="what is changed in photos")
-    average: Average = Field(default_factory=Average, description="an average of weights in place of the last ones")
-    accumulate: PositiveInt = Field(1, description="parts that a batch is computed in, to save memory")
-    precision: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="of the network's arithmetic")
-    channels_last: bool = Field(True, description="keep photos and maps with channels innermost")
-    compile: bool = Field(False, description="compile the network with torch.compile")
-    checkpoints: Checkpoints = Field(default_factory=Checkpoints, description="what is kept while it trains")
-    seed: NonNegativeInt = Field(0, description="seed of everything random")
 
 
-class Semseg(Part):
+class UnfrozenEpochs(Epochs):
+    """How long each stage trains, where by default the whole network learns from the start."""
+
+    frozen: NonNegativeInt = Field(0, description="epochs with a frozen encoder")
+    unfrozen: NonNegativeInt = Field(20, description="epochs with the whole network")
+
+
+class Semseg(Recipe):
     """The segmentation models and their recipe."""
 
     encoder: str = Field(FROM_CLASSIFIER, description="from classifier, or a timm model name")
     stride: Literal[8] = Field(8, description="photo pixels for each mask cell")
-    epochs: PositiveInt = Field(20, description="epochs with the whole network")
+    epochs: UnfrozenEpochs = Field(default_factory=UnfrozenEpochs, description="length of each stage")
     batch: PositiveInt = Field(32, description="photos in a batch")
-    rate: PositiveFloat = Field(1e-3, description="highest learning rate of the decoder")
-    encoder_rate: PositiveFloat = Field(
-        1e-4, description="highest learning rate of the encoder; it stays as it is if frozen"
-    )
-    frozen: bool = Field(False, description="keep the encoder as it is and train the decoder alone")
     negatives: Share = Field(0.25, description="photos without a class of the cluster, as a share of those with one")
     loss: Literal["bce+dice", "focal+dice"] = Field(
         "bce+dice", description="soft Dice with binary cross entropy, or with the focal loss, which favours hard cells"
     )
-    seed: NonNegativeInt = Field(0, description="seed of everything random")
 
 
-class Detector(Part):
+class Detector(Recipe):
     """The single-stage detector that the cascade is compared with, and its recipe."""
 
     encoder: str = Field(FROM_CLASSIFIER, description="from classifier, or a timm model name")
@@ -145,15 +151,9 @@ class Detector(Part):
         multiple_of=64,
         description="channels of the maps that boxes are found on, a multiple of 64; fewer are faster",
     )
-    epochs: PositiveInt = Field(20, description="epochs of training")
+    epochs: UnfrozenEpochs = Field(default_factory=UnfrozenEpochs, description="length of each stage")
     batch: PositiveInt = Field(16, description="photos in a batch")
-    rate: PositiveFloat = Field(1e-3, description="highest learning rate of all but the encoder")
-    encoder_rate: PositiveFloat = Field(
-        1e-4, description="highest learning rate of the encoder; it stays as it is if frozen"
-    )
-    frozen: bool = Field(False, description="keep the encoder as it is")
     negatives: Share = Field(0.25, description="photos without any of the classes, as a share of those with boxes")
-    seed: NonNegativeInt = Field(0, description="seed of everything random")
 
 
 def encoder_weights(profile: "Profile", encoder: str) -> dict[str, Any]:

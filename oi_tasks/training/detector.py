@@ -22,6 +22,7 @@ from oi_tasks.models.detections import Truth
 from oi_tasks.models.detector import CORNERS, Detector, anchors
 from oi_tasks.models.single_stage import CODER, FLOOR, found_boxes
 from oi_tasks.training.learner import Batch, Features, Learner, Scores
+from oi_tasks.training.practice import Practice
 from oi_tasks.training.semseg import ClusterPhotos
 from oi_tasks.training.transforms import View
 
@@ -47,9 +48,10 @@ class DetectorLearner(Learner):
         device: torch.device,
         classes: Sequence[int],
         ancestors: Mapping[str, Sequence[str]],
+        practice: Practice | None = None,
     ) -> None:
         """`classes`: indexes of the classes in the dataset, in the order of the model's outputs."""
-        super().__init__(model, train.reader, tune.reader, batch, device)
+        super().__init__(model, train.reader, tune.reader, batch, device, practice)
         self._known = {photos.reader.split: photos.known for photos in (train, tune)}
         self._classes, self._ancestors = classes, ancestors
         self._place = {index: place for place, index in enumerate(classes)}

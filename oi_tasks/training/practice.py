@@ -1,9 +1,9 @@
-"""How training is done, apart from what is trained: from the profile's classifier, or its defaults."""
+"""How training is done, apart from what is trained: from a recipe of the profile, or its defaults."""
 
 from dataclasses import dataclass, field
 from typing import Literal
 
-from oi_tasks.profile import Augment, Average, Checkpoints, Classifier, Sampling
+from oi_tasks.profile import Augment, Average, Checkpoints, Recipe, Sampling
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,10 @@ class Practice:
     """Threads that decode and change photos; None: as many as there are cores, two at least."""
 
     @classmethod
-    def of(cls, recipe: Classifier) -> "Practice":
+    def of(cls, recipe: Recipe, sampling: Sampling | None = None) -> "Practice":
         """The practice that a recipe asks for."""
         return cls(
-            sampling=recipe.sampling,
+            sampling=sampling or Sampling(),
             augment=recipe.augment,
             average=recipe.average,
             checkpoints=recipe.checkpoints,

@@ -13,8 +13,9 @@ from torch.optim.lr_scheduler import (
     OneCycleLR,
 )
 
+from oi_tasks.errors import BadInput
 from oi_tasks.models.backbones import Encoder
-from oi_tasks.profile import Average, Schedule
+from oi_tasks.profile import Average, Recipe, Schedule
 
 WEIGHT_DECAY = 0.01
 
@@ -66,6 +67,25 @@ def transfer_stages(
         low = {part: average.rate * value for part, value in last.rates.items()}
         constant = Schedule(kind="constant")
         stages.append(Stage("averaged", average.epochs, low, last.depth, last.decay, constant, averaged=True))
+    return stages
+
+
+def stages_of(recipe: Recipe, encoder: Encoder) -> list[Stage]:
+    """The stages that a recipe asks for. Raises BadInput when they have no epoch."""
+    epochs = recipe.epochs
+    stages = transfer_stages(
+        epochs.frozen,
+        epochs.unfrozen,
+        recipe.rate,
+        recipe.encoder_rate,
+        each_stage=epochs.each_stage,
+        encoder_stages=len(encoder.stages()),
+        decay=recipe.stage_decay,
+        schedule=recipe.schedule,
+        average=recipe.average,
+    )
+    if not stages:
+        raise BadInput("no epoch is asked for", fix="set `epochs` of the recipe in the profile", code="profile")
     return stages
 
 

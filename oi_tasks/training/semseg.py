@@ -14,6 +14,7 @@ from oi_tasks.io.shards import ShardReader
 from oi_tasks.models.semseg import Semseg
 from oi_tasks.training.learner import Batch, Features, Learner, Scores
 from oi_tasks.training.losses import MASK_LOSSES
+from oi_tasks.training.practice import Practice
 from oi_tasks.training.transforms import View
 
 
@@ -50,8 +51,9 @@ class SemsegLearner(Learner):
         classes: Sequence[int],
         stride: int,
         loss: str = "bce+dice",
+        practice: Practice | None = None,
     ) -> None:
-        super().__init__(model, train.reader, tune.reader, batch, device)
+        super().__init__(model, train.reader, tune.reader, batch, device, practice)
         self._known = {photos.reader.split: photos.known for photos in (train, tune)}
         self._classes, self._stride, self._loss = classes, stride, MASK_LOSSES[loss]
 

@@ -44,7 +44,7 @@ def write_profiles(folder: Path) -> None:
         made: dict[str, Any] = load_profile("demo").model_dump(mode="json") | {"name": name, "promotion": "approval"}
         made["gate"] = {"classifier": {"macro_f1": {"floor": 0.0, "may_lose": 1.0}}}
         made["classifier"] |= {"epochs": {"frozen": 0, "unfrozen": epochs}}
-        made["semseg"] |= {"epochs": 1}
+        made["semseg"] |= {"epochs": {"frozen": 0, "unfrozen": 1}}
         (folder / f"{name}.yaml").write_text(yaml.safe_dump(made))
 
 

@@ -28,7 +28,7 @@ from tests.jobs.test_retrain import OI, _env_file
 from tests.models.test_detections import tree_of
 
 pytestmark = pytest.mark.slow
-RECIPE = {"width": 64, "epochs": 8, "batch": 16, "rate": 5e-3, "encoder_rate": 1e-3}
+RECIPE = {"width": 64, "epochs": {"frozen": 0, "unfrozen": 8}, "batch": 16, "rate": 5e-3, "encoder_rate": 1e-3}
 
 
 def inputs(chain: Chain) -> dict[str, str]:
@@ -67,7 +67,7 @@ def test_it_learns_the_classes_that_the_cascade_finds_boxes_of(baseline: Chain, 
 
 
 def test_ended_and_gone_on_it_has_the_same_weights(baseline: Chain, tmp_path: Path) -> None:
-    recipe = RECIPE | {"epochs": 10, "seed": 1}
+    recipe = RECIPE | {"epochs": {"frozen": 0, "unfrozen": 10}, "seed": 1}
     (tmp_path / "own.yaml").write_text(yaml.safe_dump(json.loads(json.dumps(SMALL)) | {"detector": recipe}))
     words = [OI, "train_detector", "--profile", str(tmp_path / "own.yaml")]
     words += [word for name, value in inputs(baseline).items() for word in ("--set", f"{name}={value}")]
