@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import torch
 import yaml
 from PIL import Image
 from sklearn.metrics import f1_score
@@ -26,6 +27,7 @@ from oi_tasks.jobs import job_class
 from oi_tasks.jobs.base import execute
 from oi_tasks.jobs.plan import CASCADE
 from oi_tasks.models.cascade import Cascade
+from oi_tasks.models.saved import load_trained
 from oi_tasks.profile import Prices
 from tests.conftest import SMALL, Chain
 from tests.jobs.stopped import demand_equal_weights
@@ -158,6 +160,25 @@ def test_a_recipe_that_cannot_be_is_one_line(chain: Chain, part: str, changed: d
     with pytest.raises(BadInput, match=what) as refused:
         Chain(profile, chain.settings, {}, ()).job("train_classifier", **ids(chain, "shards"))
     assert "\n" not in str(refused.value)
+
+
+def test_masks_are_trained_by_the_whole_recipe(chain: Chain, tmp_path: Path) -> None:
+    """A frozen stage first, then all layers with the statistics of normalisation that the classifier's encoder has."""
+    recipe = {"epochs": {"frozen": 1, "unfrozen": 1}, "norm_eval": True, "average": {"kind": "swa", "epochs": 2}}
+    profile = chain.profile.model_validate(SMALL | {"semseg": SMALL["semseg"] | recipe | {"precision": "bf16"}})
+    cluster = chain.said["plan"]["result"]["clusters"][0]
+    other = Chain(profile, chain.settings, dict(chain.said), ())
+    other.said["train_semseg"] = other.job("train_semseg", **ids(chain, "shards", "train_classifier"), cluster=cluster)
+    trained = other.output("train_semseg")
+    curves = trained.read_json("curves.json")
+    assert [epoch["stage"] for epoch in curves] == ["frozen", "unfrozen", "averaged", "averaged"]
+    masks, _ = load_trained(trained, tmp_path / "masks")
+    classifier, _ = load_trained(chain.output("train_classifier"), tmp_path / "classifier")
+    ours, theirs = masks.encoder.state_dict(), classifier.encoder.state_dict()
+    kept = {name for name in ours if name.endswith(("running_mean", "running_var"))}
+    assert kept
+    assert all(torch.equal(ours[name], theirs[name]) for name in kept)
+    assert any(not torch.equal(ours[name], theirs[name]) for name in ours if name.endswith("weight"))
 
 
 def test_a_cluster_that_is_none_is_one_line(chain: Chain) -> None:
