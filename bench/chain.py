@@ -14,9 +14,9 @@ from oi_tasks.settings import Settings
 class Chain:
     """A profile's jobs on a release in a folder. `said` holds what each job said, by its name."""
 
-    def __init__(self, profile: Profile, settings: Settings, release: Path, **fields: Any) -> None:
+    def __init__(self, profile: Profile, settings: Settings, folder: Path, **fields: Any) -> None:
         """`fields` replace those of the profile; those of `release` are what the folder's release has besides."""
-        own = fields | {"release": {"kind": "folder", "folders": [str(release)], **fields.get("release", {})}}
+        own = fields | {"release": {"kind": "folder", "folders": [str(folder)], **fields.get("release", {})}}
         self.profile = Profile.model_validate(profile.model_dump(mode="json") | own)
         self.settings = settings
         self.said: dict[str, dict[str, Any]] = {}
