@@ -1,16 +1,20 @@
 """A job as a pod: `oi_tasks.pods` says how it looks and why it failed; here it becomes a task that holds no worker."""
 
-from datetime import UTC, datetime
+import json
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from airflow.providers.cncf.kubernetes.triggers.pod import KubernetesPodTrigger
+from airflow.providers.cncf.kubernetes.utils.pod_manager import PodManager
+from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk import Context
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
 from kubernetes.client import ApiClient, ApiException
 from kubernetes.client import models as k8s
 from oi_tasks.errors import OiError
-from oi_tasks.pods.faults import end_fault, start_fault
+from oi_tasks.pods.faults import end_fault, quota_fault, start_fault
 from oi_tasks.pods.manifest import input_labels, kind_of, pod_manifest
 from oi_tasks.profile import Pod, Pods
 from oi_tasks.settings import settings
@@ -22,7 +26,8 @@ from links import links_of
 
 LOOK = 30  # seconds after which a pod that has a node and does not start is looked at
 START = 1800  # seconds it may take: an image of several GB on a new node
-QUEUE = 12 * 3600  # seconds a pod may wait for a node
+QUEUE = 12 * 3600  # seconds a pod may wait for a node, or for room in a quota
+ROOM = 30  # seconds until a namespace without room is asked again
 
 
 class PodJobOperator(JobTask, KubernetesPodOperator):
@@ -73,6 +78,30 @@ class PodJobOperator(JobTask, KubernetesPodOperator):
         """Wait, with the trigger that logs every line once."""
         super().defer(trigger=PodLogTrigger.of(trigger), **kwargs)
 
+    @cached_property
+    def pod_manager(self) -> PodManager:
+        """What makes the pod."""
+        return QuietPodManager(kube_client=self.client, callbacks=self.callbacks)
+
+    def get_or_create_pod(self, pod_request_obj: k8s.V1Pod, context: Context) -> k8s.V1Pod:
+        """The pod. While its namespace has no room for it, wait for that, and hold no worker."""
+        try:
+            return super().get_or_create_pod(pod_request_obj, context)
+        except ApiException as error:
+            fault = quota_fault(_refusal(error), self.job, self.size)
+            if fault is None:
+                raise
+            waited = (datetime.now(UTC) - context["ti"].start_date).total_seconds()
+            if fault.final or waited > QUEUE:
+                raise AirflowFailException(fault.line) from None
+            self.log.info("%s; asked again in %s s", fault, ROOM)
+            again = DateTimeTrigger(moment=datetime.now(UTC) + timedelta(seconds=ROOM))
+            raise TaskDeferred(trigger=again, method_name="execute_again") from None
+
+    def execute_again(self, context: Context, event: Any) -> Any:
+        """Begin anew, when there may be room."""
+        return self.execute(context)
+
     @retry(stop=stop_after_attempt(3), wait=wait_exponential(max=15), reraise=True)
     def _write_logs(self, pod: k8s.V1Pod, follow: bool = False, since_time: str | None = None) -> None:
         """Log the lines that the trigger has not."""
@@ -105,6 +134,23 @@ class PodJobOperator(JobTask, KubernetesPodOperator):
             if error.status == 404:
                 return None
             raise
+
+
+class QuietPodManager(PodManager):
+    """Makes pods, and leaves it to the task to say why one cannot be made: not the whole of its manifest."""
+
+    def run_pod_async(self, pod: k8s.V1Pod, **kwargs: Any) -> k8s.V1Pod:
+        """Make a pod. Raises ApiException."""
+        plain = self._client.api_client.sanitize_for_serialization(pod)
+        return self._client.create_namespaced_pod(body=plain, namespace=pod.metadata.namespace, **kwargs)
+
+
+def _refusal(error: ApiException) -> str:
+    """Why the API refuses, in its own words."""
+    try:
+        return str(json.loads(error.body)["message"])
+    except (TypeError, ValueError, KeyError):
+        return str(error.body or error.reason)
 
 
 def _plain(pod: k8s.V1Pod) -> dict[str, Any]:

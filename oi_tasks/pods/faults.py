@@ -1,8 +1,11 @@
 """Why a pod does not start, or failed, in one line that says what to change. Pods are in the words of the API."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from kubernetes.utils import parse_quantity
 
 from oi_tasks.errors import coded
 from oi_tasks.pods.manifest import BASE, kind_of
@@ -12,6 +15,10 @@ IMAGE = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverP
 CONFIG = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
 SAYS_ITSELF = {2, 3}  # bad input, a gate's refusal: the job's last line says what is wrong
 SAVED = 75
+# As the API server's quota plugin says it: lists such as requests.cpu=2,requests.memory=1Gi, of what is exceeded.
+QUOTA = re.compile(
+    r"exceeded quota: (?P<name>\S+), requested: (?P<asked>\S+), used: (?P<used>\S+), limited: (?P<limit>[^\s\"]+)"
+)
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,23 @@ def start_fault(pod: Mapping[str, Any]) -> Fault | None:
         fix = "make it: `oi doctor` tells what a pod needs" if "not found" in message else "see the pod template"
         return Fault(f"the container cannot be made: {message or reason} ({where}); {fix}", "container")
     return None
+
+
+def quota_fault(refusal: str, job: str, size: Pod) -> Fault | None:
+    """That the namespace's quota has no room for a pod, by the words in which the API refuses it; None for other words.
+
+    It is final when the pod asks for more than the whole quota. Pods that wait for a node count as if they had one.
+    """
+    found = QUOTA.search(refusal)
+    if found is None:
+        return None
+    asked, limit = (dict(pair.split("=", 1) for pair in found[group].split(",")) for group in ("asked", "limit"))
+    never = [name for name, amount in asked.items() if parse_quantity(amount) > parse_quantity(limit[name])]
+    text = f"the quota {found['name']} has no room for the pod of {job}: it asks for {found['asked']}"
+    if never:
+        fix = f"see pods.{kind_of(job)} in the profile, which asks for {_asks(size)}, or raise the quota"
+        return Fault(f"{text}, and the whole quota is {found['limit']}; {fix}", "quota", final=True)
+    return Fault(f"{text}, and {found['used']} of {found['limit']} is used", "quota")
 
 
 def unscheduled(pod: Mapping[str, Any]) -> str:

@@ -23,6 +23,7 @@ from tests.e2e.installation import installed
 from tests.shared_cluster import Cluster, there, up
 
 NAMESPACE = "oi"
+CLUSTERS = 3  # of classes, in the demo; the cluster has two GPUs
 PODS = ("-n", NAMESPACE, "get", "pods", "--no-headers", "--ignore-not-found")
 
 
@@ -78,11 +79,22 @@ def run_in_pods(cluster: Cluster, state: Path) -> None:
         status, seconds = demo("demo", os.environ)
     tell_failed_tries(state)
     check(status == 0, f"the demo in pods: a model was promoted, after {seconds:.0f} s")
-    champion = Tracking(Settings(_env_file=state / "env")).alias("oi-cascade", "champion")
+    tracking = Tracking(Settings(_env_file=state / "env"))
+    champion = tracking.alias("oi-cascade", "champion")
     check(champion is not None, f"oi-cascade@champion is version {champion}")
+    clusters = clusters_of(tracking, champion)
+    check(len(clusters) == CLUSTERS, f"a model of each cluster is part of it: {', '.join(clusters)}")
     check({"train_classifier", "train_semseg"} <= set(seen), f"pods ran: {', '.join(sorted(seen))}")
     said = gone(cluster)
     check(not said, f"no pod is left{said and ': '}{said}")
+
+
+def clusters_of(tracking: Tracking, version: int) -> list[str]:
+    """The clusters that a version of the cascade has a model of."""
+    from oi_tasks.models.cascade import Cascade
+
+    with tempfile.TemporaryDirectory() as folder:
+        return sorted(Cascade.load(tracking.download("oi-cascade", version, Path(folder))).clusters)
 
 
 def gone(cluster: Cluster) -> str:

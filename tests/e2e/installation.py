@@ -104,6 +104,7 @@ def installed(cluster: Cluster, folder: Path) -> Iterator[dict[str, str]]:
     for image in named["images"]:  # as its reader is told to put the names of their own images there
         image["newName"], image["newTag"] = have(cluster, image["name"].removeprefix("oi-")).split(":")
     kustomization.write_text(yaml.safe_dump(named))
+    take_away(cluster, overlay)  # what a run that was cut short has left
     try:
         cluster.kubectl("apply", "-k", overlay)
         wait_until_ready(cluster)
@@ -116,5 +117,10 @@ def installed(cluster: Cluster, folder: Path) -> Iterator[dict[str, str]]:
         check(pods(cluster) == before, "applied again, nothing is started anew")
         yield lines
     finally:
-        cluster.kubectl("delete", "-k", overlay, "--ignore-not-found", "--timeout=3m")
-        free_volumes(cluster)
+        take_away(cluster, overlay)
+
+
+def take_away(cluster: Cluster, overlay: Path) -> None:
+    """What was applied, and what it kept."""
+    cluster.kubectl("delete", "-k", overlay, "--ignore-not-found", "--timeout=3m")
+    free_volumes(cluster)

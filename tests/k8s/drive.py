@@ -60,7 +60,8 @@ class Task:
         while True:
             event = asyncio.run(_news(waiting.trigger))
             try:
-                result: dict[str, Any] = self.operator().trigger_reentry(self.context, event)
+                goes_on = getattr(self.operator(), waiting.method_name)
+                result: dict[str, Any] = goes_on(self.context, event=event, **(waiting.kwargs or {}))
                 return result
             except TaskDeferred as deferred:
                 waiting = deferred

@@ -10,7 +10,6 @@ import pytest
 
 from oi_tasks.io.store import WORK, Store
 from oi_tasks.settings import Settings
-from oi_tasks.settings import settings as process_settings
 from tests.k8s.drive import Task
 from tests.shared_cluster import Cluster
 
@@ -119,19 +118,27 @@ time.sleep(600)
     assert left(cluster, namespace) == []
 
 
-def test_four_trainings_on_two_gpus_wait_for_each_other_and_all_end(
-    in_pods: Make, cluster: Cluster, namespace: str, minio_settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    secret = minio_settings.store_secret_key.get_secret_value()
+@pytest.fixture
+def write_results(minio_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[[list[Task]], None]:
+    """Writes to a store what the jobs of tasks, which are other programs here, would have written."""
     monkeypatch.setenv("OI_STORE_ENDPOINT", minio_settings.store_endpoint)
     monkeypatch.setenv("OI_STORE_ACCESS_KEY", minio_settings.store_access_key)
-    monkeypatch.setenv("OI_STORE_SECRET_KEY", secret)
+    monkeypatch.setenv("OI_STORE_SECRET_KEY", minio_settings.store_secret_key.get_secret_value())
+
+    def write(tasks: list[Task]) -> None:
+        for task in tasks:
+            key = task.operator().result_key(task.context)
+            Store(minio_settings).put_json(WORK, key, {"id": str(task.map_index)})
+
+    return write
+
+
+def test_four_trainings_on_two_gpus_wait_for_each_other_and_all_end(
+    write_results: Callable[[list[Task]], None], in_pods: Make, cluster: Cluster, namespace: str
+) -> None:
     first = in_pods("train_semseg", "import time\ntime.sleep(6)", {"gpu": {"gpus": 1}})
-    process_settings.cache_clear()
     tasks = [Task(first.job, first.profile, {"cluster": f"c{index}"}, index) for index in range(4)]
-    for task in tasks:  # what the job would have written
-        key = task.operator().result_key(task.context)
-        Store(minio_settings).put_json(WORK, key, {"id": str(task.map_index)})
+    write_results(tasks)
     most, waited, over = 0, set[str](), Event()
 
     def watch() -> None:
@@ -157,6 +164,37 @@ def test_four_trainings_on_two_gpus_wait_for_each_other_and_all_end(
     assert [result["id"] for result in results] == ["0", "1", "2", "3"]
     assert 1 <= most <= 2
     assert len(waited) >= 2
+    assert left(cluster, namespace) == []
+
+
+def test_a_pod_without_room_in_the_quota_waits_for_it(
+    write_results: Callable[[list[Task]], None],
+    in_pods: Make,
+    cluster: Cluster,
+    namespace: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first takes the whole quota for some seconds; the second goes on once it has ended."""
+    first = in_pods("tables", "import time\ntime.sleep(8)", {"cpu": {"cpu": "100m"}})
+    import pods
+
+    monkeypatch.setattr(pods, "ROOM", 1)
+    both = [first, Task(first.job, first.profile, {"release": "b" * 20}, 1)]
+    write_results(both)
+    cluster.kubectl("-n", namespace, "create", "quota", "room", "--hard=requests.cpu=150m")
+    try:
+        with ThreadPoolExecutor(2) as threads:
+            results = list(threads.map(Task.run, both))
+        said = [line for line in capsys.readouterr().out.splitlines() if "no room for the pod of tables" in line]
+        large, final = failure(in_pods("tables", "pass", {"cpu": {"cpu": "200m"}}))
+    finally:
+        cluster.kubectl("-n", namespace, "delete", "quota", "room")
+    assert [result["id"] for result in results] == ["-1", "1"]
+    assert said
+    assert "requests.cpu=100m" in said[0]
+    assert "the whole quota is requests.cpu=150m" in large
+    assert final
     assert left(cluster, namespace) == []
 
 

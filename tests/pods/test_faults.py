@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from oi_tasks.pods.faults import end_fault, start_fault, unscheduled
+from oi_tasks.pods.faults import end_fault, quota_fault, start_fault, unscheduled
 from oi_tasks.profile import Pod
 
 SIZE = Pod(cpu="4", memory="32Gi", gpus=2, hours=12)
@@ -62,6 +62,26 @@ def test_a_step_without_a_batch_is_not_told_to_lower_it() -> None:
     said = str(end_fault(pod(ended(137, "OOMKilled")), "tables", Pod()))
     assert "raise pods.cpu.memory" in said
     assert "batch" not in said
+
+
+REFUSED = (
+    'pods "oi-evaluate-x" is forbidden: exceeded quota: jobs, requested: requests.cpu=2,requests.memory=1Gi, '
+    "used: requests.cpu=3,requests.memory=7Gi, limited: requests.cpu=4,requests.memory=8Gi"
+)
+
+
+def test_a_quota_without_room_is_waited_for_and_one_that_is_too_small_is_not() -> None:
+    size = Pod(cpu="2", memory="1Gi")
+    full = quota_fault(REFUSED, "evaluate", size)
+    assert full is not None
+    assert not full.final
+    assert "the quota jobs has no room for the pod of evaluate" in str(full)
+    assert "requests.cpu=3,requests.memory=7Gi of requests.cpu=4,requests.memory=8Gi is used" in str(full)
+    small = quota_fault(REFUSED.replace("limited: requests.cpu=4", "limited: requests.cpu=1500m"), "evaluate", size)
+    assert small is not None
+    assert small.final
+    assert "see pods.cpu in the profile, which asks for 2 cores, 1Gi, or raise the quota" in small.line
+    assert quota_fault('pods is forbidden: User "ann" cannot create resource "pods"', "evaluate", size) is None
 
 
 def test_what_keeps_a_pod_from_starting() -> None:
