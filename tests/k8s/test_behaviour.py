@@ -119,7 +119,9 @@ time.sleep(600)
 
 
 @pytest.fixture
-def write_results(minio_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[[list[Task]], None]:
+def write_results(
+    in_pods: Make, minio_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[list[Task]], None]:
     """Writes to a store what the jobs of tasks, which are other programs here, would have written."""
     monkeypatch.setenv("OI_STORE_ENDPOINT", minio_settings.store_endpoint)
     monkeypatch.setenv("OI_STORE_ACCESS_KEY", minio_settings.store_access_key)
