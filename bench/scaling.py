@@ -49,9 +49,9 @@ def classifier_hours(precision: str, gpus: int) -> float:
     return PHOTOS * passes / speed(precision, gpus) / 3600
 
 
-def semseg_hours(gpus: int, clusters_a_photo: float, epochs: int) -> float:
-    """Of all clusters together. Their decoder is not counted; they train in fp32."""
-    return PHOTOS * clusters_a_photo * (1 + PROFILE.semseg.negatives) * epochs / speed("fp32", gpus) / 3600
+def semseg_hours(precision: str, gpus: int, clusters_a_photo: float, epochs: int) -> float:
+    """Of all clusters together. Their decoder is not counted."""
+    return PHOTOS * clusters_a_photo * (1 + PROFILE.semseg.negatives) * epochs / speed(precision, gpus) / 3600
 
 
 def evaluate_core_hours(clusters_a_photo: float) -> float:
@@ -64,7 +64,7 @@ def steps(precision: str, gpus: int, clusters_a_photo: float, epochs: int) -> li
     """The pods of a night with a new dataset."""
     count = PROFILE.clusters.max
     names = [f"train_semseg {number}" for number in range(count)]
-    each = semseg_hours(gpus, clusters_a_photo, epochs) / count
+    each = semseg_hours(precision, gpus, clusters_a_photo, epochs) / count
     return [
         Work("train_classifier", gpus, classifier_hours(precision, gpus)),
         *(Work(name, gpus, each, ("train_classifier",)) for name in names),
@@ -126,7 +126,7 @@ def main() -> None:
     print(table(("what", "how much"), needs()))
     print(f"\nThe profile as it is shipped (fp32, {whole} epochs of masks):\n")
     print(table(HEAD, nights("fp32", whole)))
-    print("\nWith `classifier.precision: bf16` and `semseg.epochs.unfrozen: 4`:\n")
+    print("\nWith `precision: bf16` of classifier and masks, and `semseg.epochs.unfrozen: 4`:\n")
     print(table(HEAD, nights("bf16", 4)))
 
 

@@ -19,17 +19,21 @@ from oi_tasks.local.addresses import Addresses
 from oi_tasks.settings import Settings
 from tests.e2e.common import check, demo, say
 from tests.e2e.images import have
-from tests.e2e.installation import installed
+from tests.e2e.installation import SYSTEM, installed
 from tests.shared_cluster import Cluster, there, up
 
 NAMESPACE = "oi"
+STORE_POD = "pod/minio-0"
 CLUSTERS = 3  # of classes, in the demo; the cluster has two GPUs
 PODS = ("-n", NAMESPACE, "get", "pods", "--no-headers", "--ignore-not-found")
 
 
 @contextmanager
 def watched(cluster: Cluster) -> Iterator[dict[str, str]]:
-    """While the block runs, list the pods every second; gives what kubectl said of each pod that ran, by its job."""
+    """While the block runs, list the pods every second; gives what kubectl said of each pod that ran, by its job.
+
+    Once the classifier trains, the store's pod is taken away: the jobs must wait for the one that takes its place.
+    """
     seen: dict[str, str] = {}
     ended = Event()
 
@@ -40,6 +44,8 @@ def watched(cluster: Cluster) -> Iterator[dict[str, str]]:
                 if " Running " in line and job not in seen:
                     seen[job] = line
                     say(f"kubectl get pods: {line}")
+                    if job == "train_classifier":
+                        say(f"kubectl delete: {cluster.kubectl('-n', SYSTEM, 'delete', STORE_POD).strip()}")
 
     watcher = Thread(target=look)
     watcher.start()
