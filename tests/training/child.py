@@ -22,7 +22,7 @@ from oi_tasks.training import loop
 from oi_tasks.training.device import prepare
 from oi_tasks.training.practice import Practice
 from oi_tasks.training.ranks import leave, rank
-from oi_tasks.training.schedules import transfer_stages
+from oi_tasks.training.schedules import stages_of
 from tests.training.conftest import make_learner
 
 
@@ -30,21 +30,11 @@ def train(settings: Settings, dataset_id: str, recipe: Recipe, out: Path) -> lis
     """Train from the newest state to the end; rank 0 writes the weights to `out`. Returns the figures by epoch."""
     prepare(recipe.seed)
     dataset = Outputs(Store(settings), settings.cache).get("shards", dataset_id)
+    practice = Practice.of(recipe, recipe.sampling)
     learner = make_learner(
-        dataset, Practice.of(recipe), backbone=recipe.backbone, loss=recipe.loss, batch=recipe.batch, dropout=DROPOUT
+        dataset, practice, backbone=recipe.backbone, loss=recipe.loss, batch=recipe.batch, dropout=DROPOUT
     )
-    epochs = recipe.epochs
-    stages = transfer_stages(
-        epochs.frozen,
-        epochs.unfrozen,
-        recipe.rate,
-        recipe.encoder_rate,
-        each_stage=epochs.each_stage,
-        encoder_stages=2,
-        decay=recipe.stage_decay,
-        schedule=recipe.schedule,
-        average=recipe.average,
-    )
+    stages = stages_of(recipe, learner.model.encoder)
     job = TrainClassifier(dataset=dataset_id, recipe=recipe)
     with tempfile.TemporaryDirectory() as scratch:
         io = JobIO(settings, job, Path(scratch))
