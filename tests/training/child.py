@@ -22,7 +22,7 @@ from oi_tasks.training import loop
 from oi_tasks.training.device import prepare
 from oi_tasks.training.practice import Practice
 from oi_tasks.training.ranks import leave, rank
-from oi_tasks.training.schedules import stages_of
+from oi_tasks.training.schedules import transfer_stages
 from tests.training.conftest import make_learner
 
 
@@ -34,7 +34,18 @@ def train(settings: Settings, dataset_id: str, recipe: Recipe, out: Path) -> lis
     learner = make_learner(
         dataset, practice, backbone=recipe.backbone, loss=recipe.loss, batch=recipe.batch, dropout=DROPOUT
     )
-    stages = stages_of(recipe, learner.model.encoder)
+    epochs = recipe.epochs
+    stages = transfer_stages(
+        epochs.frozen,
+        epochs.unfrozen,
+        recipe.rate,
+        recipe.encoder_rate,
+        each_stage=epochs.each_stage,
+        encoder_stages=2,
+        decay=recipe.stage_decay,
+        schedule=recipe.schedule,
+        average=recipe.average,
+    )
     job = TrainClassifier(dataset=dataset_id, recipe=recipe)
     with tempfile.TemporaryDirectory() as scratch:
         io = JobIO(settings, job, Path(scratch))
