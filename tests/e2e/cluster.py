@@ -18,7 +18,7 @@ from oi_tasks.local import services
 from oi_tasks.local.addresses import Addresses
 from oi_tasks.settings import Settings
 from tests.e2e.common import check, demo, say
-from tests.e2e.images import have
+from tests.e2e.images import have_all
 from tests.e2e.installation import SYSTEM, installed
 from tests.shared_cluster import Cluster, there, up
 
@@ -70,8 +70,9 @@ def main() -> None:
             "OI_KUBECONFIG": str(cluster.kubeconfig),
             "OI_NAMESPACE": NAMESPACE,
         }
-        os.environ["OI_TRAINER_IMAGE"] = have(cluster, "trainer")
-        with installed(cluster, Path(folder)) as lines:
+        images = have_all(cluster)
+        os.environ["OI_TRAINER_IMAGE"] = images["trainer"]
+        with installed(cluster, images, Path(folder)) as lines:
             os.environ |= lines
             try:
                 run_in_pods(cluster, state)

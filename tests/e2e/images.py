@@ -1,6 +1,7 @@
 """The images of the project, built from this checkout and handed to the cluster; one that it has is not built again."""
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 
 from tests.e2e.common import CHECKOUT, say
 from tests.shared_cluster import Cluster, base_image, load, printed
@@ -23,17 +24,22 @@ def tag(name: str) -> str:
     return digest.hexdigest()[:12]
 
 
-def have(cluster: Cluster, name: str) -> str:
-    """An image on the cluster's node. Returns its name and tag."""
-    image = f"oi-{name}:{tag(name)}"
-    if cluster.has(image):
-        say(f"image: {image} is on the node already")
-        return image
-    base = base_image()
+def have_all(cluster: Cluster) -> dict[str, str]:
+    """All images on the cluster's node: name and tag of each. They are made side by side: one compiles, others fetch."""
+    wanted = {name: f"oi-{name}:{tag(name)}" for name in BUILT_FROM}
+    missing = [name for name, image in wanted.items() if not cluster.has(image)]
+    if missing:
+        base = base_image()
+        with ThreadPoolExecutor() as side_by_side:
+            list(side_by_side.map(lambda name: _make(name, wanted[name], base), missing))
+    return wanted
+
+
+def _make(name: str, image: str, base: str) -> None:
+    """Build an image and load it."""
     say(f"image: building {image} on {base}")
     words = ("--network", "host", "--quiet", "--build-arg", f"BASE_IMAGE={base}", "-t", image)
     printed("docker", "build", *words, "-f", CHECKOUT / "docker" / f"{name}.Dockerfile", CHECKOUT)
     size = int(printed("docker", "image", "inspect", "--format", "{{.Size}}", image))
     say(f"image: loading {image}, {size / 1e6:.0f} MB")
     load(image)
-    return image

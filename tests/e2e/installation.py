@@ -19,7 +19,6 @@ from oi_tasks.io.tracking import Tracking
 from oi_tasks.local import keys
 from oi_tasks.settings import Settings
 from tests.e2e.common import CHECKOUT, check, say
-from tests.e2e.images import have
 from tests.shared_cluster import Cluster, printed
 
 SYSTEM = "oi-system"
@@ -93,8 +92,8 @@ def free_volumes(cluster: Cluster) -> None:
 
 
 @contextmanager
-def installed(cluster: Cluster, folder: Path) -> Iterator[dict[str, str]]:
-    """An installation; gives the `OI_*` lines that name its servers on this machine."""
+def installed(cluster: Cluster, images: Mapping[str, str], folder: Path) -> Iterator[dict[str, str]]:
+    """An installation with these images; gives the `OI_*` lines that name its servers on this machine."""
     copy = folder / "k8s"
     shutil.copytree(CHECKOUT / "k8s", copy, ignore=shutil.ignore_patterns("keys"))
     printed(copy / "new-keys", "local")
@@ -102,7 +101,7 @@ def installed(cluster: Cluster, folder: Path) -> Iterator[dict[str, str]]:
     kustomization = overlay / "kustomization.yaml"
     named = yaml.safe_load(kustomization.read_text())
     for image in named["images"]:  # as its reader is told to put the names of their own images there
-        image["newName"], image["newTag"] = have(cluster, image["name"].removeprefix("oi-")).split(":")
+        image["newName"], image["newTag"] = images[image["name"].removeprefix("oi-")].split(":")
     kustomization.write_text(yaml.safe_dump(named))
     take_away(cluster, overlay)  # what a run that was cut short has left
     try:
