@@ -1,14 +1,13 @@
 """A job as a pod: `oi_tasks.pods` says how it looks and why it failed; here it becomes a task that holds no worker."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from airflow.providers.cncf.kubernetes.triggers.pod import KubernetesPodTrigger
 from airflow.providers.cncf.kubernetes.utils.pod_manager import PodManager
-from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
 from kubernetes.client import ApiClient, ApiException
@@ -18,6 +17,7 @@ from oi_tasks.pods.faults import end_fault, quota_fault, start_fault
 from oi_tasks.pods.manifest import input_labels, kind_of, pod_manifest
 from oi_tasks.profile import Pod, Pods
 from oi_tasks.settings import settings
+from pause import Pause
 from pod_logs import PodLogTrigger, lines_after, seconds_back, stamp
 from tenacity import retry, stop_after_attempt, wait_exponential
 
@@ -27,7 +27,7 @@ from links import links_of
 LOOK = 30  # seconds after which a pod that has a node and does not start is looked at
 START = 1800  # seconds it may take: an image of several GB on a new node
 QUEUE = 12 * 3600  # seconds a pod may wait for a node, or for room in a quota
-ROOM = 30  # seconds until a namespace without room is asked again
+ROOM, LONG = 30, 300  # seconds until a namespace without room is asked again: at first, and at the most
 
 
 class PodJobOperator(JobTask, KubernetesPodOperator):
@@ -94,9 +94,9 @@ class PodJobOperator(JobTask, KubernetesPodOperator):
             waited = (datetime.now(UTC) - context["ti"].start_date).total_seconds()
             if fault.final or waited > QUEUE:
                 raise AirflowFailException(fault.line) from None
-            self.log.info("%s; asked again in %s s", fault, ROOM)
-            again = DateTimeTrigger(moment=datetime.now(UTC) + timedelta(seconds=ROOM))
-            raise TaskDeferred(trigger=again, method_name="execute_again") from None
+            pause = min(LONG, max(ROOM, waited / 10))  # each time that it is asked takes a worker for some seconds
+            self.log.info("%s; asked again in %.0f s", fault, pause)
+            raise TaskDeferred(trigger=Pause(pause), method_name="execute_again") from None
 
     def execute_again(self, context: Context, event: Any) -> Any:
         """Begin anew, when there may be room."""

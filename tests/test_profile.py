@@ -73,3 +73,16 @@ def test_every_field_is_documented() -> None:
     for name, part in schema["$defs"].items():
         missing += undocumented(part, name)
     assert missing == []
+
+
+def test_a_recipe_without_an_epoch_is_refused_when_the_profile_is_read() -> None:
+    for part in ("classifier", "semseg", "detector"):
+        with pytest.raises(BadInput, match="no epoch is asked for"):
+            parse_profile(f"name: x\n{part}: {{epochs: {{frozen: 0, unfrozen: 0}}}}", "here.yaml")
+
+
+def test_a_profile_that_a_dataset_has_carried_since_before_there_were_stages_is_read() -> None:
+    old = {"name": "x", "semseg": {"epochs": 7, "frozen": True}, "detector": {"epochs": 5, "frozen": False}}
+    read = Profile.model_validate(old)
+    assert (read.semseg.epochs.frozen, read.semseg.epochs.unfrozen) == (7, 0)
+    assert (read.detector.epochs.frozen, read.detector.epochs.unfrozen) == (0, 5)

@@ -5,14 +5,13 @@ from collections import defaultdict
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from pydantic import Field
+
 from oi_tasks.core.ablation import Effect, Scores, effects
 from oi_tasks.errors import BadInput
 from oi_tasks.io.outputs import Output
 from oi_tasks.io.store import REPORTS
 from oi_tasks.jobs.base import Job, JobIO, JobResult, OutputId
-from oi_tasks.jobs.collapse import Collapse
-from oi_tasks.jobs.shards import Shards
-from oi_tasks.jobs.train_classifier import TrainClassifier
 from oi_tasks.profile import Profile
 from oi_tasks.profile.ablation import BASE, trainings
 
@@ -29,7 +28,7 @@ class CompareVariants(Job):
     """
 
     version: ClassVar[str] = "2"
-    models: tuple[OutputId, ...]
+    models: tuple[OutputId, ...] = Field(description="ids of the trainings, in the order of the profile's variants")
     profile: Profile
 
     class Result(JobResult):
@@ -54,15 +53,18 @@ class CompareVariants(Job):
         from oi_tasks.models.like_for_like import Trial, Truth, compare
 
         found: dict[str, dict[int, Trial]] = defaultdict(dict)
-        datasets = {}
-        for model in self.models:
+        asked = list(trainings(self.profile))
+        if len(asked) != len(self.models):
+            what = f"{len(self.models)} models are given; the profile {self.profile.name} has {len(asked)} trainings"
+            raise BadInput(what, code="not_comparable")
+        for model, (variant, seed, profile) in zip(self.models, asked, strict=True):
             output = io.input("train_classifier", model)
-            variant, seed = self._variant_of(io, output)
+            if output.manifest.fields["recipe"] != profile.classifier.model_dump(mode="json"):
+                what = f"the model {model} is not one of the variant {variant} of the profile {self.profile.name}"
+                raise BadInput(what, code="not_comparable")
             found[variant][seed] = Trial.of(output)
-            datasets[variant] = output.manifest.fields["dataset"]
-        if BASE not in found:
-            raise BadInput("the base is not among the models: there is nothing to compare with", code="not_comparable")
-        truth = Truth.of(io.input("shards", datasets[BASE]))
+        base_dataset = io.input("train_classifier", self.models[0]).manifest.fields["dataset"]
+        truth = Truth.of(io.input("shards", base_dataset))
         base = found.pop(BASE)
         all_effects: list[Effect] = []
         shared = {}
@@ -71,23 +73,6 @@ class CompareVariants(Job):
             all_effects += effects(of_base, {variant: of_variant})
         _, (alone,) = compare([base], truth)
         return self._written(io, alone, all_effects, shared)
-
-    def _variant_of(self, io: JobIO, model: Output) -> tuple[str, int]:
-        """Which variant a model is of, and its seed: by its recipe, and by how its dataset was made."""
-        dataset = io.input("shards", model.manifest.fields["dataset"])
-        class_map = io.input("collapse", dataset.manifest.fields["classes"])
-        fields = [trained.manifest.fields for trained in (model, dataset, class_map)]
-        for variant, seed, profile in trainings(self.profile):
-            inputs = {name: fields[1][name] for name in ("classes", "validated")}
-            made = (
-                TrainClassifier.from_profile(profile, dataset=dataset.id),
-                Shards.from_profile(profile, **inputs),
-                Collapse.from_profile(profile, validated=inputs["validated"]),
-            )
-            if [job.model_dump(mode="json") for job in made] == fields:
-                return variant, seed
-        what = f"the model {model.id} is of no variant of the profile {self.profile.name}"
-        raise BadInput(what, code="not_comparable")
 
     def _written(self, io: JobIO, base: Scores, found: list[Effect], shared: "dict[str, Shared]") -> Result:
         """Write effects and page, and say which variants help or hurt by the first number."""

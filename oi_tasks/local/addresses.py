@@ -1,6 +1,7 @@
 """Where the local servers listen: the caller's choice, else the one remembered in `.oi/env`, else the usual ports."""
 
 import socket
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Self
@@ -42,6 +43,13 @@ class Addresses(BaseSettings):
             first = error.errors()[0]
             name = "OI_" + "_".join(str(part) for part in first["loc"]).upper()
             raise BadInput(f"{name} cannot be used: {first['msg']}, not {first['input']!r}", code="port") from None
+
+    @classmethod
+    def of(cls, lines: Mapping[str, str]) -> Self:
+        """The addresses that the lines of a file remember, whatever the environment says."""
+        own = {name: f"OI_{name.upper()}" for name in cls.model_fields}
+        usual = {name: field.default for name, field in cls.model_fields.items()}
+        return cls(**usual | {name: lines[line] for name, line in own.items() if lines.get(line)})
 
     @classmethod
     def free(cls, bind: str = "127.0.0.1") -> Self:

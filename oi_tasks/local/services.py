@@ -14,7 +14,7 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wa
 from oi_tasks.errors import BadInput, OiError, Unreachable
 from oi_tasks.local import health, keys, minio_binary, ports, processes, rights, servers
 from oi_tasks.local.addresses import Addresses
-from oi_tasks.local.elsewhere import Elsewhere, elsewhere
+from oi_tasks.local.elsewhere import Elsewhere, elsewhere, named
 from oi_tasks.local.exclusive import Say, one_at_a_time
 from oi_tasks.local.processes import Record
 from oi_tasks.settings import Settings
@@ -72,7 +72,7 @@ def start(
 ) -> Running:
     """Start the named servers (`minio`, `mlflow`, `airflow`), their state below `state`; wait until they are well.
 
-    `names`: None takes all but those that the environment places elsewhere, which are used there.
+    `names`: None takes all but those that the environment, or `<state>/env`, places elsewhere, which are used there.
     `addresses`: None takes the environment's, else those remembered in `<state>/env`, else the usual ones.
     `dags`: Airflow's DAG folder; None takes the checkout's. `say` is told each step in a line.
     Raises PortsTaken before anything is started, BuildFailed (no MinIO), Unreachable (a server does not come up, or one
@@ -86,10 +86,13 @@ def start(
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     with one_at_a_time(state / "run" / ".lock", say):
         places = addresses or Addresses.load(state / "env")
-        theirs = elsewhere(os.environ, places) if names is None else []
+        kept = keys.read(state / "env")
+        theirs = elsewhere(named(os.environ, kept), places, Addresses.of(kept)) if names is None else []
         for other in theirs:
             other.check()
             say(f"{other.name}: used at {other.url}")
+            if (record := processes.load(state, other.name)) is not None:
+                _end(state, record, say)
         if names is None:
             names = [name for name in servers.NAMES if name not in {other.name for other in theirs}]
         ours = _own_ports(state)
@@ -125,8 +128,7 @@ def stop(state: Path, say: Say = silent) -> list[str]:
 
 def status(state: Path) -> Iterator[Status]:
     """How each server is."""
-    env_file = state / "env"
-    theirs = {server.name: server for server in elsewhere(keys.read(env_file), Addresses.load(env_file))}
+    theirs = {server.name: server for server in _remembered(state)}
     for name in servers.NAMES:
         record = processes.load(state.resolve(), name)
         if record is None and name in theirs:
@@ -146,10 +148,19 @@ def status(state: Path) -> Iterator[Status]:
         yield Status(name, record.pid, record.address, wrong, memory, uptime)
 
 
+def _remembered(state: Path) -> list[Elsewhere]:
+    """The servers that were placed elsewhere when the local ones were started last."""
+    try:
+        kept = keys.read(state / "env")
+        return elsewhere(kept, Addresses.of(kept))
+    except OiError:
+        return []  # half a line by hand: the next start says it
+
+
 def _problem(server: Elsewhere) -> str:
     """What is wrong with a server that stands elsewhere; empty when it is well."""
     try:
-        server.check()
+        server.check(tries=0)
     except OiError as error:
         return error.what
     return ""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oi_tasks.core.label_scores import FORMULAS, LabelScores
+from oi_tasks.errors import BadInput
 from oi_tasks.io.outputs import Output
 from oi_tasks.io.said import TUNE, Said
 from oi_tasks.io.shards import ShardReader
@@ -55,12 +56,15 @@ class Shared:
 def compare(groups: Sequence[Mapping[int, Trial]], truth: Truth) -> tuple[Shared, list[dict[int, dict[str, float]]]]:
     """Score groups of trials on the photos and classes that all of them and the truth have: numbers by group and seed.
 
-    What is no number, such as the F1 of classes that no photo shows, is left out.
+    What is no number, such as the F1 of classes that no photo shows, is left out. Raises BadInput when they have no
+    class in common.
     """
     trials = [trial for group in groups for trial in group.values()]
     scored = [set(trial.said.ids) for trial in trials]
     ids = [one for one in truth.ids if all(one in there for there in scored)]
     classes = [label for label in truth.classes if all(label in trial.meta.classes for trial in trials)]
+    if not classes:
+        raise BadInput("a variant and the base have no class in common", code="not_comparable")
     cells = np.ix_(_places(truth.ids, ids), _places(truth.classes, classes))
     present, known = truth.present[cells], truth.known[cells]
 

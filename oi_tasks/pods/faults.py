@@ -19,6 +19,7 @@ SAVED = 75
 QUOTA = re.compile(
     r"exceeded quota: (?P<name>\S+), requested: (?P<asked>\S+), used: (?P<used>\S+), limited: (?P<limit>[^\s\"]+)"
 )
+DEMANDS = re.compile(r"failed quota: (?P<name>[^:\s]+): must specify (?P<what>[^;\"]+)")
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,10 @@ def quota_fault(refusal: str, job: str, size: Pod) -> Fault | None:
 
     It is final when the pod asks for more than the whole quota. Pods that wait for a node count as if they had one.
     """
+    if lacks := DEMANDS.search(refusal):
+        text = f"the quota {lacks['name']} asks that the pod of {job} says {lacks['what']}"
+        fix = "set it in the pod template (OI_POD_TEMPLATES), or give the namespace a LimitRange"
+        return Fault(f"{text}; {fix}", "quota", final=True)
     found = QUOTA.search(refusal)
     if found is None:
         return None

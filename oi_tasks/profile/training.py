@@ -1,8 +1,8 @@
 """The models and their recipes."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from oi_tasks.profile.parts import Part, Share
 
@@ -20,6 +20,12 @@ class Epochs(Part):
         0, description="then epochs as each stage of the encoder joins in, from the top; 0: all at once"
     )
     unfrozen: NonNegativeInt = Field(12, description="epochs with the whole network")
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if self.frozen + self.each_stage + self.unfrozen == 0:
+            raise ValueError("no epoch is asked for")
+        return self
 
 
 class Weights(Part):
@@ -129,31 +135,45 @@ class UnfrozenEpochs(Epochs):
     unfrozen: NonNegativeInt = Field(20, description="epochs with the whole network")
 
 
-class Semseg(Recipe):
-    """The segmentation models and their recipe."""
+class OfBoxes(Recipe):
+    """What the recipes of models have in common that learn from boxes."""
 
     encoder: str = Field(FROM_CLASSIFIER, description="from classifier, or a timm model name")
-    stride: Literal[8] = Field(8, description="photo pixels for each mask cell")
     epochs: UnfrozenEpochs = Field(default_factory=UnfrozenEpochs, description="length of each stage")
+    negatives: Share = Field(
+        0.25, description="photos without any of the model's classes, as a share of those with boxes of them"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_it_was(cls, fields: Any) -> Any:
+        """A dataset that was published before there were stages carries a profile with a number, and `frozen`."""
+        if not isinstance(fields, dict) or not isinstance(fields.get("epochs"), int):
+            return fields
+        kept = {name: value for name, value in fields.items() if name != "frozen"}
+        stages = {"frozen": 0, "unfrozen": 0} | {"frozen" if fields.get("frozen") else "unfrozen": fields["epochs"]}
+        return kept | {"epochs": stages}
+
+
+class Semseg(OfBoxes):
+    """The segmentation models and their recipe."""
+
+    stride: Literal[8] = Field(8, description="photo pixels for each mask cell")
     batch: PositiveInt = Field(32, description="photos in a batch")
-    negatives: Share = Field(0.25, description="photos without a class of the cluster, as a share of those with one")
     loss: Literal["bce+dice", "focal+dice"] = Field(
         "bce+dice", description="soft Dice with binary cross entropy, or with the focal loss, which favours hard cells"
     )
 
 
-class Detector(Recipe):
+class Detector(OfBoxes):
     """The single-stage detector that the cascade is compared with, and its recipe."""
 
-    encoder: str = Field(FROM_CLASSIFIER, description="from classifier, or a timm model name")
     width: PositiveInt = Field(
         256,
         multiple_of=64,
         description="channels of the maps that boxes are found on, a multiple of 64; fewer are faster",
     )
-    epochs: UnfrozenEpochs = Field(default_factory=UnfrozenEpochs, description="length of each stage")
     batch: PositiveInt = Field(16, description="photos in a batch")
-    negatives: Share = Field(0.25, description="photos without any of the classes, as a share of those with boxes")
 
 
 def encoder_weights(profile: "Profile", encoder: str) -> dict[str, Any]:

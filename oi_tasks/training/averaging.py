@@ -1,12 +1,12 @@
 """Averages of weights that stand in for the last ones: exponential (EMA) and over the ends of epochs (SWA)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from oi_tasks.profile import Average
 
@@ -14,8 +14,8 @@ from oi_tasks.profile import Average
 class Averaged:
     """An average of a model's weights, kept by torch's own AveragedModel.
 
-    SWA: Izmailov et al. 2018, arXiv:1803.05407. The normalisation statistics of an SWA model are computed anew from
-    photos; those of an EMA model are averaged with the weights.
+    SWA: Izmailov et al. 2018, arXiv:1803.05407. The normalisation statistics of an SWA model are computed anew by the
+    learner; those of an EMA model are averaged with the weights.
     """
 
     def __init__(self, kind: Average, model: nn.Module) -> None:
@@ -37,10 +37,6 @@ class Averaged:
         """Take in the weights at the end of an epoch whose ends are averaged."""
         if self.kind == "swa":
             self._average.update_parameters(model)
-
-    def renew_statistics(self, photos: Iterable[Tensor]) -> None:
-        """Compute the statistics of the average's batch normalisation from photos (B, 3, H, W)."""
-        update_bn(photos, self._average.module)
 
     @contextmanager
     def in_place_of(self, model: nn.Module) -> Iterator[None]:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 from torch.nn.parallel import DistributedDataParallel
 
 from oi_tasks.core.fingerprint import sha256_of
@@ -149,8 +150,27 @@ class Learner(ABC):
             for module in self.model.encoder.modules():
                 own = list(module.parameters(recurse=False))
                 frozen = own and not any(parameter.requires_grad for parameter in own)
-                if frozen or (self.practice.norm_eval and isinstance(module, nn.modules.batchnorm._NormBase)):
+                if frozen or (self.practice.norm_eval and isinstance(module, _NormBase)):
                     module.eval()
+
+    @torch.no_grad()
+    def renew_statistics(self, seed: Sequence[int]) -> None:
+        """Compute the statistics of batch normalisation anew, from the training photos as they are.
+
+        As torch's `update_bn` does it, but for the layers alone whose statistics learn: those of an encoder that is
+        frozen, or that keeps its own, stay.
+        """
+        self.mode(learning=True)
+        layers = [layer for layer in self.model.modules() if isinstance(layer, _BatchNorm) and layer.training]
+        momenta = [layer.momentum for layer in layers]
+        for layer in layers:
+            layer.reset_running_stats()
+            layer.momentum = None  # the mean over all batches
+        if layers:
+            for batch in self.reader.read(self.train, self.plan(seed), kept=self._kept.get(self.train.split)):
+                self.logits(batch)
+        for layer, momentum in zip(layers, momenta, strict=True):
+            layer.momentum = momentum
 
     def plan(self, seed: Sequence[int]) -> list[NDArray[np.int64]]:
         """The batches of an epoch, as rows: of all ranks together."""

@@ -167,11 +167,9 @@ class _Fitting:
         """Leave in the model what is published: the average if there is one, or the best on the tune photos."""
         model, average = self.learner.model, self.average
         if average and not average.empty:
-            if average.kind == "swa" and "encoder" in self.stages[-1].rates and not self.practice.norm_eval:
-                plan = self.learner.plan([self.seed, len(self.stages), 0])
-                batches = self.learner.reader.read(self.learner.train, plan)
-                average.renew_statistics(batch.photos for batch in batches if batch.photos is not None)
             average.put_into(model)
+            if average.kind == "swa":
+                self.learner.renew_statistics([self.seed, len(self.stages), 0])
         if self.practice.checkpoints.choose == "best":
             self._judge(progress)
             best = self.keeper.best()

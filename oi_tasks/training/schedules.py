@@ -13,7 +13,6 @@ from torch.optim.lr_scheduler import (
     OneCycleLR,
 )
 
-from oi_tasks.errors import BadInput
 from oi_tasks.models.backbones import Encoder
 from oi_tasks.profile import Average, Recipe, Schedule
 
@@ -71,9 +70,9 @@ def transfer_stages(
 
 
 def stages_of(recipe: Recipe, encoder: Encoder) -> list[Stage]:
-    """The stages that a recipe asks for. Raises BadInput when they have no epoch."""
+    """The stages that a recipe asks for."""
     epochs = recipe.epochs
-    stages = transfer_stages(
+    return transfer_stages(
         epochs.frozen,
         epochs.unfrozen,
         recipe.rate,
@@ -84,9 +83,6 @@ def stages_of(recipe: Recipe, encoder: Encoder) -> list[Stage]:
         schedule=recipe.schedule,
         average=recipe.average,
     )
-    if not stages:
-        raise BadInput("no epoch is asked for", fix="set `epochs` of the recipe in the profile", code="profile")
-    return stages
 
 
 def learning(encoder: Encoder, stage: Stage) -> list[list[nn.Parameter]]:

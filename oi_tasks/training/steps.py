@@ -26,7 +26,7 @@ def learn(learner: Learner, batch: Batch, state: TrainingState, say: Callable[[s
         except torch.OutOfMemoryError:
             state.optimiser.zero_grad(set_to_none=True)
             if ranks() > 1 or progress.parts >= len(batch):
-                fix = "set classifier.accumulate higher, or classifier.batch lower"
+                fix = "set `accumulate` of the recipe higher in the profile, or `batch` lower"
                 raise OiError("the GPU's memory does not hold a batch", fix=fix, code="memory") from None
         # Outside of the handler the failed attempt's tensors are free.
         progress.parts = min(2 * progress.parts, len(batch))

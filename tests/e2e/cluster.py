@@ -39,13 +39,14 @@ def watched(cluster: Cluster) -> Iterator[dict[str, str]]:
 
     def look() -> None:
         while not ended.wait(1):
-            for line in cluster.kubectl(*PODS, "-L", "oi/job").splitlines():
+            for line in cluster.run(*PODS, "-L", "oi/job").stdout.splitlines():
                 job = line.split()[-1]
                 if " Running " in line and job not in seen:
                     seen[job] = line
                     say(f"kubectl get pods: {line}")
                     if job == "train_classifier":
-                        say(f"kubectl delete: {cluster.kubectl('-n', SYSTEM, 'delete', STORE_POD).strip()}")
+                        said = cluster.run("-n", SYSTEM, "delete", STORE_POD)
+                        say(f"kubectl delete: {(said.stdout or said.stderr).strip()}")
 
     watcher = Thread(target=look)
     watcher.start()
@@ -82,6 +83,7 @@ def main() -> None:
 
 def run_in_pods(cluster: Cluster, state: Path) -> None:
     """`oi demo`, with every step in a pod."""
+    store = store_pod(cluster)
     with watched(cluster) as seen:
         status, seconds = demo("demo", os.environ)
     tell_failed_tries(state)
@@ -92,8 +94,16 @@ def run_in_pods(cluster: Cluster, state: Path) -> None:
     clusters = clusters_of(tracking, champion)
     check(len(clusters) == CLUSTERS, f"a model of each cluster is part of it: {', '.join(clusters)}")
     check({"train_classifier", "train_semseg"} <= set(seen), f"pods ran: {', '.join(sorted(seen))}")
+    tries = len(list((state / "airflow" / "logs").rglob("task_id=train_classifier/attempt=*.log")))
+    check(store_pod(cluster) != store, "the store's pod was taken away, and another took its place")
+    check(tries == 1, f"the training waited for it: it ended well in {tries} try")
     said = gone(cluster)
     check(not said, f"no pod is left{said and ': '}{said}")
+
+
+def store_pod(cluster: Cluster) -> str:
+    """What tells the store's pod from another of the same name."""
+    return str(cluster.read("-n", SYSTEM, STORE_POD)["metadata"]["uid"])
 
 
 def clusters_of(tracking: Tracking, version: int) -> list[str]:

@@ -100,5 +100,7 @@ def test_the_page_compares_the_variants_with_the_base(chain: Chain) -> None:
     page = store.get_bytes(REPORTS, said["report"].removeprefix(f"{REPORTS}/")).decode()
     assert "&lt;b&gt;one epoch&lt;/b&gt;" in page
     assert "cannot be told from chance" in page
-    with pytest.raises(BadInput, match="of no variant of the profile"):
-        chain.job("compare_variants", models=models)
+    with pytest.raises(BadInput, match="4 models are given; the profile small has 1 trainings"):
+        Chain(profile({}), chain.settings, chain.said, ()).job("compare_variants", models=models)
+    with pytest.raises(BadInput, match="is not one of the variant base of the profile"):
+        chosen.job("compare_variants", models=models[::-1])

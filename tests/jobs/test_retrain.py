@@ -29,6 +29,7 @@ from oi_tasks.jobs.plan import CASCADE
 from oi_tasks.models.cascade import Cascade
 from oi_tasks.models.saved import load_trained
 from oi_tasks.profile import Prices
+from oi_tasks.training.semseg import ClusterPhotos
 from tests.conftest import SMALL, Chain
 from tests.jobs.stopped import demand_equal_weights
 
@@ -151,7 +152,6 @@ def test_a_run_says_what_it_was_made_with_and_what_the_machine_did(
     [
         ("classifier", {"backbone": "resnet19"}, "timm has no backbone 'resnet19'"),
         ("classifier", {"backbone": "vit_tiny_patch16_224"}, "does not give feature maps at strides 8, 16 and 32"),
-        ("classifier", {"epochs": {"frozen": 0, "unfrozen": 0}}, "no epoch is asked for"),
         ("classifier", {"weights": {"address": "/nowhere.pth", "sha256": "0" * 64}}, "there is no file of weights"),
     ],
 )
@@ -179,6 +179,11 @@ def test_masks_are_trained_by_the_whole_recipe(chain: Chain, tmp_path: Path) -> 
     assert kept
     assert all(torch.equal(ours[name], theirs[name]) for name in kept)
     assert any(not torch.equal(ours[name], theirs[name]) for name in ours if name.endswith("weight"))
+    counted = {buffer.item() for name, buffer in masks.head.state_dict().items() if name.endswith("batches_tracked")}
+    reader = ShardReader(chain.output("shards"), "train")
+    photos = ClusterPhotos(reader, reader.index.positions(reader.index.cluster(cluster).classes), 0.25).reader
+    _, of_bin = np.unique(photos.bins, return_counts=True)
+    assert counted == {sum(-(-count // 16) for count in of_bin)}  # of the decoder's average: one pass over the photos
 
 
 def test_a_cluster_that_is_none_is_one_line(chain: Chain) -> None:

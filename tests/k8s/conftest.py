@@ -91,7 +91,7 @@ def in_pods(
         return Task(job, whole.model_dump(mode="json"), fields)
 
     yield make
-    for name in ("jobs", "pods", "pod_logs"):
+    for name in ("jobs", "pods", "pod_logs", "pause"):
         sys.modules.pop(name, None)
 
 

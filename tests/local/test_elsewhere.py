@@ -9,7 +9,7 @@ import pytest
 
 from oi_tasks.errors import BadInput, OiError
 from oi_tasks.local.addresses import Addresses
-from oi_tasks.local.elsewhere import elsewhere
+from oi_tasks.local.elsewhere import elsewhere, named
 from oi_tasks.settings import Settings
 
 OWN = Addresses()
@@ -20,6 +20,9 @@ MLFLOW = {"OI_MLFLOW_URL": "http://10.96.0.8:5000"}
 def test_an_address_of_ones_own_is_no_other_place() -> None:
     assert elsewhere({}, OWN) == []
     assert elsewhere(OWN.lines(), OWN) == []
+    assert elsewhere({"OI_MLFLOW_URL": "http://localhost:5000/"}, OWN) == []
+    moved = Addresses(minio_port=9100)
+    assert elsewhere(OWN.lines(), moved, OWN) == []  # the port that was remembered, before another was chosen
 
 
 def test_what_is_named_is_used_with_its_keys() -> None:
@@ -29,11 +32,20 @@ def test_what_is_named_is_used_with_its_keys() -> None:
     assert [each.name for each in elsewhere(MLFLOW, OWN)] == ["mlflow"]
 
 
+def test_it_is_remembered_until_another_choice_is_made() -> None:
+    kept = OWN.lines() | STORE | MLFLOW
+    assert [each.url for each in elsewhere(named({}, kept), OWN)] == ["http://10.96.0.7:9000", "http://10.96.0.8:5000"]
+    assert elsewhere(named(OWN.lines(), kept), OWN) == []
+    other = elsewhere(named({"OI_MLFLOW_URL": "http://10.96.0.9:5000"}, kept), OWN)
+    assert [each.url for each in other] == ["http://10.96.0.7:9000", "http://10.96.0.9:5000"]
+
+
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
         ({"OI_STORE_ENDPOINT": "http://10.96.0.7:9000"}, "OI_STORE_ACCESS_KEY and OI_STORE_SECRET_KEY must be set"),
         (STORE, "set OI_MLFLOW_URL too"),
+        (STORE | {"OI_MLFLOW_URL": "http://127.0.0.1:5000"}, "to another address than http://127.0.0.1:5000"),
     ],
 )
 def test_half_of_it_is_refused(lines: dict[str, str], said: str) -> None:
@@ -73,3 +85,10 @@ def test_status_tells_where_they_stand(store_settings: Settings, tmp_path: Path)
     assert mlflow["address"] == "http://127.0.0.1:1"
     assert mlflow["problem"]
     assert airflow["problem"] == "not running"
+
+
+def test_a_file_with_half_of_it_does_not_end_status(tmp_path: Path) -> None:
+    (tmp_path / "env").write_text("OI_STORE_ENDPOINT=http://10.96.0.7:9000\n")
+    words = [Path(sys.executable).with_name("oi"), "status", "--json"]
+    done = subprocess.run(words, env={"OI_STATE": str(tmp_path)}, capture_output=True, text=True, check=True)
+    assert [server["problem"] for server in json.loads(done.stdout)["servers"]] == ["not running"] * 3

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
+from oi_tasks.errors import BadInput
 from oi_tasks.io.said import Said
 from oi_tasks.models.like_for_like import Shared, Trial, Truth, compare
 from oi_tasks.models.saved import ModelMeta
@@ -54,6 +55,12 @@ def test_what_is_not_known_counts_nowhere_and_what_is_no_number_is_left_out() ->
     shared, (numbers,) = compare([{5: trial(("/m/a", "/m/b"), photos)}], nothing)
     assert shared == Shared(3, 2)
     assert set(numbers[5]) == {"top1_accuracy"}
+
+
+def test_trials_without_a_class_in_common_are_refused() -> None:
+    truth = Truth(["one"], ("/m/a",), np.array([[True]]), np.array([[True]]))
+    with pytest.raises(BadInput, match="no class in common"):
+        compare([{0: trial(("/m/a",), ["one"])}, {0: trial(("/m/b",), ["one"])}], truth)
 
 
 def test_it_is_read_as_it_was_written(tmp_path) -> None:

@@ -81,6 +81,11 @@ def test_a_quota_without_room_is_waited_for_and_one_that_is_too_small_is_not() -
     assert small is not None
     assert small.final
     assert "see pods.cpu in the profile, which asks for 2 cores, 1Gi, or raise the quota" in small.line
+    demanding = 'pods "x" is forbidden: failed quota: strict: must specify limits.cpu for: base'
+    lacks = quota_fault(demanding, "evaluate", size)
+    assert lacks is not None
+    assert lacks.final
+    assert "the quota strict asks that the pod of evaluate says limits.cpu for: base" in str(lacks)
     assert quota_fault('pods is forbidden: User "ann" cannot create resource "pods"', "evaluate", size) is None
 
 
