@@ -38,8 +38,8 @@ def commands_of(text: str) -> Iterator[list[str]]:
 
 
 def without_assignments(command: Sequence[str]) -> list[str]:
-    """The words after `NAME=value`, and before what goes into or comes from a file."""
-    words = list(command)
+    """The words after `NAME=value`, exported or not, and before what goes into or comes from a file."""
+    words = list(command[1:] if command[:1] == ["export"] else command)
     while words and ASSIGNMENT.fullmatch(words[0]):
         words.pop(0)
     ends = [place for place, word in enumerate(words) if word and set(word) <= set("<>")]

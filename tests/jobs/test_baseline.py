@@ -58,7 +58,7 @@ def test_it_learns_the_classes_that_the_cascade_finds_boxes_of(baseline: Chain, 
     meta = baseline.output("train_detector").read_json("model.json")
     assert meta["classes"] == [label for one in index["clusters"] if one["trained"] for label in one["classes"]]
     curves = baseline.output("train_detector").read_json("curves.json")
-    assert len(curves) == RECIPE["epochs"]
+    assert len(curves) == RECIPE["epochs"]["unfrozen"]
     assert curves[-1]["loss"] < 0.7 * curves[0]["loss"]
     assert trained["result"]["metrics"]["map"] > 0
     tracking = Tracking(baseline.settings)
