@@ -90,6 +90,7 @@ def start(
         theirs = elsewhere(named(os.environ, kept), places, Addresses.of(kept)) if names is None else []
         for other in theirs:
             other.check()
+        for other in theirs:  # once all of them answer: until then what runs here goes on
             say(f"{other.name}: used at {other.url}")
             if (record := processes.load(state, other.name)) is not None:
                 _end(state, record, say)
