@@ -94,7 +94,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("store_settings", stores, indirect=True, scope="session")
 
 
-NEEDS_SERVERS = {"servers", "store_settings", "versitygw_settings"}
+NEEDS_SERVERS = {"servers", "store_settings", "versitygw_settings", "cluster"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

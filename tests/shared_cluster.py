@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
+
 from tests.conftest import SHARED
 
 FOLDER = SHARED / "cluster"
@@ -86,6 +88,12 @@ def base_image() -> str:
 def load(image: str) -> None:
     """Hand an image of this machine to the node."""
     printed(FOLDER / "load-image", image)
+
+
+@retry(retry=retry_if_result(lambda there: not there), wait=wait_fixed(1), stop=stop_after_delay(120))
+def listed(cluster: Cluster, image: str) -> bool:
+    """Whether the node says that it has an image: it says so only some seconds after it was handed over."""
+    return cluster.has(image)
 
 
 def main() -> None:

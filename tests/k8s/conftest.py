@@ -55,6 +55,7 @@ def image(cluster: Cluster) -> str:
     name = shared_cluster.base_image()
     if not cluster.has(name):
         shared_cluster.load(name)
+        assert shared_cluster.listed(cluster, name)
     return name
 
 
