@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from oi_tasks.commands import for_example
 from oi_tasks.errors import BadInput
+from oi_tasks.io.usage import process_age
 from oi_tasks.jobs import JOBS, job_class
 from oi_tasks.jobs.base import Job, execute
 from oi_tasks.profile import describe, load_profile
@@ -91,7 +92,8 @@ def run_step(name: str, profile: str, sets: list[str], result: str, force: bool,
     if schema:
         print(json.dumps(job_class(name).model_json_schema(), indent=2))
         return
-    said = execute(make_job(name, profile, parse_sets(sets)), settings(), force=force, result_to=result or None)
+    job, result_to = make_job(name, profile, parse_sets(sets)), result or None
+    said = execute(job, settings(), force=force, result_to=result_to, age=process_age())
     print(json.dumps(said, indent=2))
 
 

@@ -159,13 +159,16 @@ class JobIO:
 
 
 @told_when_full()
-def execute(job: Job, settings: Settings, *, force: bool = False, result_to: str | None = None) -> dict[str, Any]:
+def execute(
+    job: Job, settings: Settings, *, force: bool = False, result_to: str | None = None, age: float = 0.0
+) -> dict[str, Any]:
     """Run a job, or reuse what an equal one published. Returns what `result.json` says, and writes it when asked.
 
     The result names the job, the output's id, whether it was reused, the seconds it took, what it used of machines and
-    store (null for what was reused: it costs nothing), and `result` itself.
+    store (null for what was reused: it costs nothing), and `result` itself. `age`: seconds since the start of a process
+    that is for this job alone; they count as the job's.
     """
-    started = time.monotonic()
+    started = time.monotonic() - age
     scratch = Path(tempfile.mkdtemp(prefix=f"oi-{job.name}-"))
     try:
         io = JobIO(settings, job, scratch, result_to)

@@ -130,6 +130,7 @@ def airflow(state: Path, addresses: Addresses, keys: Mapping[str, str], dags: Pa
         "LOGGING__TRIGGER_LOG_SERVER_PORT": str(addresses.airflow_trigger_log_port),
         "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "15",  # steps that died with the servers go on soon after
         "SCHEDULER__ENABLE_TRACEMALLOC": "False",
+        "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",  # of 1 s, every step waits half for the one before to be seen
         "USAGE_DATA_COLLECTION__ENABLED": "False",
     }
     own = {f"AIRFLOW__{name}": value for name, value in settings.items()}
