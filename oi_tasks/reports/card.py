@@ -49,8 +49,8 @@ class Card:
 {self._figures()}
 Where it errs: `{self.errors}`.
 
-**Limits**: it knows these classes alone; anything else it takes for one of them, or for nothing. The figures hold for
-photos like those of the snapshot; `oi evaluate FOLDER` measures on yours. Boxes come from coarse masks: objects of a
+**Limits**: it knows these classes alone; anything else it takes for one of them, or for nothing. The figures hold for \
+photos like those of the snapshot; `oi evaluate FOLDER` measures on yours. Boxes come from coarse masks: objects of a \
 class that touch may get one box.
 
 **To use it**:

@@ -15,7 +15,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import urllib3
 import yaml
 from playwright.sync_api import Page
 
@@ -29,7 +28,7 @@ from oi_tasks.local.airflow_api import Airflow, NotYet, Run
 from oi_tasks.profile import load_profile
 from oi_tasks.settings import Settings
 from tests.e2e.common import check, demo, say
-from tests.e2e.pages import browser
+from tests.e2e.pages import browser, registry
 from tests.e2e.pages.forms import Form, answer
 
 CASCADE = "oi-cascade"
@@ -124,11 +123,10 @@ class Decisions:
         entry = self.newest()
         check((entry.why, entry.by) == ("the new one was only a try", "admin"), "the ledger says why, and who asked")
 
-    def move_by_hand(self, version: int | None) -> None:
-        """Move the alias past all of this, by the interface that the registry's own page uses, and have it seen."""
-        moved = {"name": CASCADE, "alias": "champion", "version": str(version)}
-        address = f"{self.lines['OI_MLFLOW_URL']}/api/2.0/mlflow/registered-models/alias"
-        check(urllib3.request("POST", address, json=moved).status == 200, f"the alias is moved to version {version}")
+    def move_by_hand(self, version: int) -> None:
+        """Move the alias past all of this, on the registry's page, and have it seen."""
+        registry.move_alias(self.tab, self.lines, version, "champion", self.pictures)
+        check(self.champion() == version, f"the alias is moved to version {version} on the registry's page")
         self.ended(Form(self.tab, self.lines, "oi_watch").press())
         entry = self.newest()
         check((entry.event, entry.version) == (MOVED, version), f"the ledger says: {entry.event}, {entry.version}")
@@ -166,6 +164,8 @@ def decide(state: Path, pictures: Path) -> None:
         check(said == (second, "admin", True), "the ledger says who approved, and what they wrote")
         check(found.candidate("asked-again", "Reject", "not this one") == second, "rejected: the champion stays")
         check(found.newest().event == REJECTED, "the ledger says that it was rejected")
+        assert second is not None
+        registry.read_card(tab, found.lines, second, pictures)
         found.roll_back(first)
         found.move_by_hand(second)
 

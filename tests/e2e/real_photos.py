@@ -3,7 +3,8 @@
 Ingests the release of real photos beside the checkout, trains a classifier of all its classes and two segmentation
 clusters, and promotes the cascade; runs again with nothing new; then trains a worse candidate on purpose, which the
 gate must refuse while the champion stays where it is. Without the photos the drawn demo takes their place, and the
-script says so.
+script says so. On what came of it people then work in a browser (`tests.e2e.pages`, `tests.e2e.decisions`); pictures
+of all that they see are kept in OI_PICTURES, else in build/pictures.
 """
 
 import os
@@ -17,9 +18,12 @@ from oi_tasks.local import services
 from oi_tasks.local.addresses import Addresses
 from oi_tasks.profile import load_profile
 from oi_tasks.settings import Settings
-from tests.e2e.common import SHARED, check, demo, say
+from tests.e2e import decisions
+from tests.e2e.common import CHECKOUT, SHARED, check, demo, say
+from tests.e2e.pages import browser, walk
 
 RELEASES = SHARED / "data"
+PICTURES = Path(os.environ.get("OI_PICTURES", CHECKOUT / "build" / "pictures"))
 REFUSED = 3
 
 
@@ -29,6 +33,7 @@ def worse(profile: str) -> dict:
     made["name"] = "worse"
     epochs = made["classifier"]["epochs"]
     made["classifier"] |= {"epochs": {name: min(1, length) for name, length in epochs.items()}, "rate": 30.0}
+    made["semseg"] |= {"epochs": {"frozen": 1, "unfrozen": 0}}
     return made
 
 
@@ -40,13 +45,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="oi-e2e-") as folder:
         state = Path(folder) / "state"
         own = Path(folder) / "profiles"
-        own.mkdir()
+        decisions.write_profiles(own)
         os.environ["OI_RELEASES"] = str(RELEASES)
         (own / "worse.yaml").write_text(yaml.safe_dump(worse(profile)))
         environment = os.environ | Addresses.free().lines() | {"OI_STATE": str(state), "OI_PROFILES": str(own)}
         environment |= {"OI_ENV_FILE": str(state / "env")}
         try:
             run(profile, classes, clusters, environment, state)
+            people(state)
         finally:
             services.stop(state)
 
@@ -72,6 +78,16 @@ def run(profile: str, classes: int | None, clusters: set[str] | None, environmen
     status, seconds = demo("worse", environment)
     check(status == REFUSED, f"a worse candidate was refused, after {seconds:.0f} s")
     check(tracking.alias("oi-cascade", "champion") == champion, "the champion has not moved")
+
+
+def people(state: Path) -> None:
+    """The walk over all pages, and the decisions that people take, with pictures."""
+    if browser.program() is None:
+        say(f"left out: no browser is installed ({', '.join(browser.BROWSERS)}), so nobody looks at the pages")
+        return
+    walk(state, PICTURES / "pages")
+    decisions.decide(state, PICTURES / "decisions")
+    say(f"pictures of the pages and of the decisions are in {PICTURES}")
 
 
 if __name__ == "__main__":
