@@ -9,11 +9,8 @@ do not depend on it.
 from airflow.sdk import DAG
 
 from forms import dataset_param, force_param, reason_param
-from jobs import BY_HAND, cluster_fields, dataset, job, mapped_job
+from jobs import BY_HAND, cluster_fields, dataset, job, mapped_job, trained
 from run_note import note_at_end
-
-ANY = "none_failed_min_one_success"  # no cluster to train is no failure: the detector says that it has no class
-
 
 with DAG(
     dag_id="oi_baseline",
@@ -32,7 +29,7 @@ with DAG(
     semseg = mapped_job(
         "train_semseg", profile, cluster_fields(planned), "cluster", dataset=data, classifier=classifier
     )
-    scores = job("evaluate", profile, trigger_rule=ANY, dataset=data, classifier=classifier, semseg=semseg)
+    scores = job("evaluate", profile, dataset=data, classifier=classifier, semseg=trained(semseg))
     detector = job("train_detector", profile, dataset=data, classifier=classifier)
     compared = job("compare_detector", profile, evaluation=scores, detector=detector)
     note_at_end(

@@ -86,6 +86,12 @@ def cluster_fields(planned: dict[str, Any], params: dict[str, Any]) -> list[dict
     return [{"cluster": name} for name in there]
 
 
+@task(trigger_rule="all_done")
+def trained(models: Any) -> list[dict[str, Any]]:
+    """What the trainings of the clusters returned: one that failed, or was not to be, keeps none of the others back."""
+    return [dict(model) for model in models or ()]
+
+
 class JobTask:
     """What both kinds of task share: the command that runs the job, and where its result stands."""
 

@@ -3,7 +3,8 @@
 Runs every night at 02:00 UTC, and as soon as `oi_ingest` publishes a dataset:
 
 1. **plan**: which clusters to train, and who is champion; **shards**: the photos at training size
-2. **train_classifier**, then **train_semseg** for each cluster
+2. **train_classifier**, then **train_semseg** for each cluster: a training that fails fails alone, and the champion's
+   model stands in
 3. **evaluate** the candidate, and the champion again, on the same test photos
 4. **gate**: the profile's thresholds; a refused candidate leaves the champion where it is
 5. **serve_check**: the registered version, loaded in a fresh process, answers as it was evaluated
@@ -18,12 +19,12 @@ from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, TaskGrou
 from oi_tasks.settings import settings
 
 from forms import clusters_param, dataset_param, force_param, reason_param
-from jobs import DATASET, DEFAULTS, cluster_fields, dataset, job, mapped_job
+from jobs import DATASET, DEFAULTS, cluster_fields, dataset, job, mapped_job, trained
 from notify import must_end_within
 from promotion import promotion
 from run_note import note_at_end
 
-ANY = "none_failed_min_one_success"  # no cluster to train, or nothing promoted, is no failure
+ANY = "none_failed_min_one_success"  # nothing promoted is no failure
 
 
 with DAG(
@@ -53,8 +54,9 @@ with DAG(
     with TaskGroup("train", prefix_group_id=False, tooltip="the classifier, and a model for each cluster"):
         classifier = job("train_classifier", profile, dataset=data)
         semseg = mapped_job("train_semseg", profile, clusters, "cluster", dataset=data, classifier=classifier)
+        masks = trained(semseg)
     with TaskGroup("judge", prefix_group_id=False, tooltip="candidate and champion on the same photos; the gate"):
-        scores = job("evaluate", profile, trigger_rule=ANY, dataset=data, classifier=classifier, semseg=semseg)
+        scores = job("evaluate", profile, dataset=data, classifier=classifier, semseg=masks)
         verdict = job("gate", profile, evaluation=scores)
     with TaskGroup("promotion", prefix_group_id=False, tooltip="it serves, a person approves, the alias moves"):
         ends = promotion(job, profile, planned, verdict)

@@ -12,7 +12,7 @@ Paired = Mapping[str, Mapping[str, float | None]]  # by `part/number`: candidate
 CODES = {
     "no_thresholds": "the profile's gate names no threshold at all",
     "no_threshold": "a number is named in the gate without a threshold",
-    "part_missing": "the candidate lacks a part that the gate names",
+    "part_missing": "the candidate lacks a part that the gate names, or a cluster whose training failed",
     "number_missing": "a number was not measured, or is not a number",
     "below_floor": "a number is below its floor",
     "above_ceiling": "a number is above its ceiling",
@@ -78,6 +78,8 @@ class Candidate:
     support: Mapping[str, int] = field(default_factory=dict)
     megabytes: float | None = None
     champion: int | None = None
+    planned: Sequence[str] = ()
+    """Parts that were to be trained, as `semseg/<cluster>`."""
     turned_down: str = ""
     """`withdrawn` or `rejected`, where the ledger says so."""
 
@@ -170,6 +172,8 @@ def judge(candidate: Candidate, limits: Limits) -> Verdict:
     """
     judging = _Judging(candidate)
     _judge_as_a_whole(judging, limits)
+    for part in sorted(set(candidate.planned) - set(candidate.numbers)):
+        judging.refuse("part_missing", f"the candidate has no {part}: its training failed", part)
     for group, named in limits.groups.items():
         parts = [part for part in candidate.numbers if part == group or part.startswith(f"{group}/")]
         if not parts and named and group != "semseg":
@@ -182,6 +186,13 @@ def judge(candidate: Candidate, limits: Limits) -> Verdict:
     return Verdict(
         not judging.reasons, tuple(judging.reasons), tuple(judging.judged), _note(candidate), tuple(rows[:5])
     )
+
+
+def failed_clusters(reasons: Sequence[Reason]) -> tuple[str, ...]:
+    """The clusters that failed, if no more than they did, and the cascade's own numbers, which rest on them."""
+    parts = [reason.part for reason in reasons if reason.part != "cascade"]
+    names = [part.removeprefix("semseg/") for part in parts if part.startswith("semseg/")]
+    return tuple(sorted(set(names))) if len(names) == len(parts) else ()
 
 
 def _judge_as_a_whole(judging: _Judging, limits: Limits) -> None:

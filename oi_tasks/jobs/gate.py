@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any, Literal, Self
 
-from oi_tasks.core.gate import Candidate, Limit, Limits, Reason, Verdict, judge
+from oi_tasks.core.gate import Candidate, Limit, Limits, Verdict, failed_clusters, judge
 from oi_tasks.core.ledger import PASSED, REFUSED, standing
 from oi_tasks.core.slice_regressions import SliceLimit, SliceRow
 from oi_tasks.core.verdict_document import VerdictDocument
@@ -21,9 +21,9 @@ GROUPS = ("classifier", "semseg", "cascade")
 class Gate(Job):
     """Decide whether the candidate may be promoted, and write down why.
 
-    A cluster that fails keeps the champion's model where the class map is the same; the cascade made so is scored and
-    judged as a whole. Publishes `verdict.json`: candidate, champion, numbers, thresholds, reasons. The verdict goes
-    into the ledger.
+    A cluster that fails here, or whose training failed, keeps the champion's model where the class map is the same; the
+    cascade made so is scored and judged as a whole. Publishes `verdict.json`: candidate, champion, numbers, thresholds,
+    reasons. The verdict goes into the ledger.
     """
 
     evaluation: OutputId
@@ -52,7 +52,7 @@ class Gate(Job):
         """Judge. It refuses by its result, not by failing: the DAG goes on to the report either way."""
         evaluation = io.input("evaluate", self.evaluation)
         verdict = self._judge(io, evaluation)
-        kept = self._failed_clusters(verdict)
+        kept = failed_clusters(verdict.reasons)
         mixed = self._with_champions_clusters(io, evaluation, kept) if kept else None
         if mixed is not None:
             evaluation, verdict = mixed, self._judge(io, mixed)
@@ -82,6 +82,7 @@ class Gate(Job):
             support=_support(scores),
             megabytes=_megabytes(io, evaluation),
             champion=scores["champion_version"],
+            planned=[f"semseg/{name}" for name in _planned(io, evaluation)],
             turned_down=_turned_down(io, evaluation.result["candidate"]),
         )
         return judge(candidate, self._limits())
@@ -116,16 +117,6 @@ class Gate(Job):
             }
         )
 
-    def _failed_clusters(self, verdict: Verdict) -> tuple[str, ...]:
-        """The clusters that failed, if nothing else did."""
-
-        def cluster(reason: Reason) -> str:
-            group, _, name = reason.part.partition("/")
-            return name if group == "semseg" else ""
-
-        names = [cluster(reason) for reason in verdict.reasons]
-        return tuple(sorted(set(names))) if names and all(names) else ()
-
     def _with_champions_clusters(self, io: JobIO, evaluation: Output, failed: tuple[str, ...]) -> Output | None:
         """The candidate with the champion's models for these clusters, scored; None where the champion has none."""
         champion = evaluation.result["champion"]
@@ -136,9 +127,11 @@ class Gate(Job):
             return None
         theirs = _clusters(io, io.input("evaluate", tags["evaluation"]))
         ours = _clusters(io, evaluation)
-        if any(name not in theirs or theirs[name][1] != ours[name][1] for name in failed):
+        planned = _planned(io, evaluation)
+        if any(name not in theirs or theirs[name][1] != planned[name] for name in failed):
             return None
-        parts = tuple(theirs[name][0] if name in failed else part for name, (part, _) in sorted(ours.items()))
+        mixed = {name: part for name, (part, _) in (ours | {name: theirs[name] for name in failed}).items()}
+        parts = tuple(part for _, part in sorted(mixed.items()))
         fields = evaluation.manifest.fields
         if set(parts) == set(fields["semseg"]):
             return None
@@ -183,10 +176,18 @@ def _megabytes(io: JobIO, evaluation: Output) -> float:
     return sum(part.manifest.objects[name].size for part in parts for name in MODEL_FILES) / 1e6
 
 
-def _clusters(io: JobIO, evaluation: Output) -> dict[str, tuple[str, list[str]]]:
+def _planned(io: JobIO, evaluation: Output) -> dict[str, set[str]]:
+    """By cluster that the dataset trains: the MIDs of its classes."""
+    from oi_tasks.io.shards import INDEX, DatasetIndex
+
+    index = DatasetIndex.model_validate(io.input("shards", evaluation.manifest.fields["dataset"]).read_json(INDEX))
+    return {cluster.name: set(cluster.classes) for cluster in index.clusters if cluster.trained}
+
+
+def _clusters(io: JobIO, evaluation: Output) -> dict[str, tuple[str, set[str]]]:
     """By cluster: the id of its trained model, and the MIDs of its classes."""
     found = {}
     for part in evaluation.manifest.fields["semseg"]:
         output = io.input("train_semseg", part)
-        found[str(output.result["cluster"])] = (str(part), list(output.read_json("model.json")["classes"]))
+        found[str(output.result["cluster"])] = (str(part), set(output.read_json("model.json")["classes"]))
     return found

@@ -22,7 +22,9 @@ def run_note(dag: str, said: Mapping[str, Any], failed: Mapping[str, str], asked
     task, why it failed. `asked`: the reason that the person who started the run gave.
     """
     done = {job: value for job, value in said.items() if value}
-    if failed:
+    if failed and "report" in done:  # one cluster's training may fail without the others
+        text = f"{SENTENCES[dag](done)}; {_failure(failed)}{_cost(done)}"
+    elif failed:
         text = _failure(failed)
     elif not done:
         text = "nothing was done: " + ("no dataset is published yet" if dag in NEED_DATASET else "no step had to run")

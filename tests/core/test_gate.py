@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from oi_tasks.core.gate import CODES, Candidate, Limit, Limits, Verdict, judge
+from oi_tasks.core.gate import CODES, Candidate, Limit, Limits, Reason, Verdict, failed_clusters, judge
 from oi_tasks.core.slice_regressions import SliceLimit, SliceRow
 
 NAN = float("nan")
@@ -79,6 +79,7 @@ CASES: list[tuple[str, str, dict[str, Any], Limits]] = [
     ("no_thresholds", "names no threshold", {}, replace(LIMITS, groups={"classifier": {}, "semseg": {}})),
     ("no_threshold", "cascade box_recall is named", {}, limits(cascade={"box_recall": Limit()})),
     ("part_missing", "has no cascade", {"numbers": without("cascade")}, LIMITS),
+    ("part_missing", "has no semseg/bird: its training failed", {"planned": ["semseg/bird", "semseg/cat"]}, LIMITS),
     ("number_missing", "classifier macro_f1 was not measured", {"numbers": numbers(macro_f1=None)}, LIMITS),
     ("number_missing", "cascade box_recall was not measured", {"numbers": numbers(box_recall=NAN)}, LIMITS),
     ("number_missing", "classifier auc was not", {}, limits(classifier={"auc": Limit(floor=0.1)})),
@@ -164,3 +165,20 @@ def test_the_documentation_names_every_code() -> None:
     assert {
         line.split("`")[1]: line.split("|")[2].strip() for line in text.splitlines() if line.startswith("| `")
     } == CODES
+
+
+@pytest.mark.parametrize(
+    ("parts", "failed"),
+    [
+        (["semseg/dog"], ("dog",)),
+        (["semseg/dog", "cascade", "semseg/cat", "semseg/dog"], ("cat", "dog")),
+        (["cascade"], ()),
+        (["semseg/dog", "classifier"], ()),
+        (["semseg/dog", ""], ()),
+        ([], ()),
+    ],
+)
+def test_clusters_failed_alone_where_only_they_and_what_rests_on_them_did(
+    parts: list[str], failed: tuple[str, ...]
+) -> None:
+    assert failed_clusters([Reason("below_floor", "too low", part) for part in parts]) == failed

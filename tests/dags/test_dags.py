@@ -216,7 +216,7 @@ GROUPS = {
     },
     "oi_retrain": {
         "prepare": {"dataset", "plan", "shards", "cluster_fields"},
-        "train": {"train_classifier", "train_semseg"},
+        "train": {"train_classifier", "train_semseg", "trained"},
         "judge": {"evaluate", "gate"},
         "promotion": {"passed", "serve_check", "ask", "approve", "approved", "decide", "promote", "turn_down"},
     },

@@ -25,7 +25,7 @@ from oi_tasks.local.airflow_api import Airflow, Run
 from oi_tasks.settings import Settings
 
 pytestmark = pytest.mark.slow
-DAG, LATE = "oi_retrain", "toy_late"
+DAG, LATE, CLUSTERS = "oi_retrain", "toy_late", "toy_clusters"
 DAGS = Path(__file__).parents[2] / "dags"
 PATIENCE = 400.0  # seconds, on a busy machine
 READS = 6.0  # seconds a person takes: an answer before Airflow has seen the task park is lost, and it asks again
@@ -84,7 +84,7 @@ class World:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     state = tmp_path_factory.mktemp("airflow")
     folder = tmp_path_factory.mktemp("dags")
-    for module in ("notify.py", "promotion.py", "run_note.py"):
+    for module in ("notify.py", "promotion.py", "run_note.py", "jobs.py", "forms.py", "links.py"):
         shutil.copy(DAGS / module, folder)
     for toy in Path(__file__).with_name("promotion_dags").glob("*.py"):
         shutil.copy(toy, folder)
@@ -108,7 +108,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         lines = keys.read(running.state / "env")
         airflow = Airflow(lines["OI_AIRFLOW_URL"], lines["OI_AIRFLOW_USER"], lines["OI_AIRFLOW_PASSWORD"])
         until = time.monotonic() + PATIENCE
-        for dag in (DAG, LATE):
+        for dag in (DAG, LATE, CLUSTERS):
             while not airflow.dag_exists(dag):
                 assert time.monotonic() < until, airflow.import_errors()
                 time.sleep(1)
@@ -211,3 +211,22 @@ def test_a_run_that_takes_too_long_is_told_once_and_goes_on(world: World) -> Non
         assert world.airflow.run(LATE, run.id).state == "success"
     late = [said["text"] for said in world.told if "has not ended" in said["text"] and slow.id in said["text"]]
     assert late == [f"toy_late: the run {slow.id} has not ended within 0.005 hours; it goes on"]
+
+
+@pytest.mark.parametrize(
+    ("failing", "state", "evaluated"),
+    [
+        (["fish"], "success", ["bird", "cat"]),
+        (["bird", "cat", "fish"], "success", []),
+        (["classifier"], "failed", None),
+    ],
+)
+def test_a_cluster_whose_training_fails_fails_alone(
+    world: World, failing: list[str], state: str, evaluated: list[str] | None
+) -> None:
+    run = world.airflow.trigger(CLUSTERS, {"clusters": ["bird", "fish", "cat"], "failing": failing})
+    world.until(run, lambda: not world.airflow.run(CLUSTERS, run.id).active)
+    steps = {step.name: step for step in world.airflow.steps(run)}
+    assert world.airflow.run(CLUSTERS, run.id).state == state, steps
+    assert steps["evaluate"].state == ("success" if evaluated is not None else "upstream_failed")
+    assert world.airflow.value(steps["evaluate"]) == evaluated

@@ -116,6 +116,18 @@ def test_a_cluster_that_fails_keeps_the_champions_model_and_the_whole_is_judged_
     assert tracking.version_tags(CASCADE, mixed)[name] == tracking.version_tags(CASCADE, champion)[name]
 
 
+def test_a_cluster_whose_training_failed_keeps_the_champions_model(chain: Chain, champion: int) -> None:
+    failed, *others = chain.semseg
+    classifier = changed(chain, "train_classifier", chain.said["train_classifier"]["id"], head="adaptive", stride=4)
+    fields = {"dataset": chain.said["shards"]["id"], "classifier": classifier, "semseg": tuple(others)}
+    evaluation = chain.job("evaluate", **fields)
+    verdict = chain.job("gate", evaluation=evaluation["id"])["result"]
+    cluster = Outputs(Store(chain.settings), chain.settings.cache).get("train_semseg", failed).result["cluster"]
+    assert (verdict["verdict"], tuple(verdict["kept"])) == ("promote", (cluster,))
+    tracking, name = Tracking(chain.settings), f"oi-semseg-{cluster}"
+    assert tracking.version_tags(CASCADE, verdict["candidate"])[name] == tracking.version_tags(CASCADE, champion)[name]
+
+
 def _classes(chain: Chain, semseg: str) -> int:
     output = Outputs(Store(chain.settings), chain.settings.cache).get("train_semseg", semseg)
     return len(output.read_json("model.json")["classes"])

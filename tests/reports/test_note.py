@@ -71,6 +71,13 @@ WAYS: list[tuple[str, dict[str, Any], dict[str, str], str]] = [
         {},
         "promoted version 4 of oi-cascade, before it was version 3; fish failed and kept the champion's model",
     ),
+    (
+        "oi_retrain",
+        retrain(gate=said(verdict="promote", reasons=[], candidate=4, champion=3, kept=("fish",))),
+        {"train_semseg": "train_semseg was killed for want of memory (OOMKilled)"},
+        "promoted version 4 of oi-cascade, before it was version 3; fish failed and kept the champion's model;"
+        " failed at train_semseg: train_semseg was killed for want of memory (OOMKilled)",
+    ),
     ("oi_retrain", retrain(**REFUSED), {}, f"refused: version 4 of oi-cascade: {FLOOR['text']}"),
     (
         "oi_retrain",
