@@ -14,8 +14,9 @@ from pathlib import Path
 import yaml
 
 from oi_tasks.io.tracking import Tracking
-from oi_tasks.local import services
+from oi_tasks.local import keys, services
 from oi_tasks.local.addresses import Addresses
+from oi_tasks.local.airflow_api import Airflow
 from oi_tasks.profile import load_profile
 from oi_tasks.settings import Settings
 from tests.e2e import decisions
@@ -73,11 +74,20 @@ def run(profile: str, classes: int | None, clusters: set[str] | None, environmen
         if clusters is not None:
             check(set(cascade.clusters) == clusters, f"its clusters are {', '.join(sorted(cascade.clusters))}")
     status, seconds = demo(profile, environment)
-    check(status == 0, f"{profile} again, with nothing new: {seconds:.0f} s")
+    check(status == 0, f"{profile} again: {seconds:.0f} s")
+    check(note(state).startswith("nothing new: every step was reused"), "nothing was trained again, and the note says so")
     check(tracking.alias("oi-cascade", "champion") == champion, "the champion has not moved")
     status, seconds = demo("worse", environment)
     check(status == REFUSED, f"a worse candidate was refused, after {seconds:.0f} s")
     check(tracking.alias("oi-cascade", "champion") == champion, "the champion has not moved")
+
+
+def note(state: Path) -> str:
+    """The note on the page of the newest retrain."""
+    lines = keys.read(state / "env")
+    airflow = Airflow(lines["OI_AIRFLOW_URL"], lines["OI_AIRFLOW_USER"], lines["OI_AIRFLOW_PASSWORD"])
+    run = airflow.last_run("oi_retrain")
+    return (run and run.note) or ""
 
 
 def people(state: Path) -> None:
