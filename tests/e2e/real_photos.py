@@ -75,7 +75,9 @@ def run(profile: str, classes: int | None, clusters: set[str] | None, environmen
             check(set(cascade.clusters) == clusters, f"its clusters are {', '.join(sorted(cascade.clusters))}")
     status, seconds = demo(profile, environment)
     check(status == 0, f"{profile} again: {seconds:.0f} s")
-    check(note(state).startswith("nothing new: every step was reused"), "nothing was trained again, and the note says so")
+    check(
+        note(state).startswith("nothing new: every step was reused"), "nothing was trained again, and the note says so"
+    )
     check(tracking.alias("oi-cascade", "champion") == champion, "the champion has not moved")
     status, seconds = demo("worse", environment)
     check(status == REFUSED, f"a worse candidate was refused, after {seconds:.0f} s")
