@@ -20,6 +20,7 @@ QUOTA = re.compile(
     r"exceeded quota: (?P<name>\S+), requested: (?P<asked>\S+), used: (?P<used>\S+), limited: (?P<limit>[^\s\"]+)"
 )
 DEMANDS = re.compile(r"failed quota: (?P<name>[^:\s]+): must specify (?P<what>[^;\"]+)")
+UNCOUNTED = re.compile(r"status unknown for quota: (?P<name>[^,\s\"]+)")  # one made a moment ago
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,9 @@ def quota_fault(refusal: str, job: str, size: Pod) -> Fault | None:
         text = f"the quota {lacks['name']} asks that the pod of {job} says {lacks['what']}"
         fix = "set it in the pod template (OI_POD_TEMPLATES), or give the namespace a LimitRange"
         return Fault(f"{text}; {fix}", "quota", final=True)
+    if new := UNCOUNTED.search(refusal):
+        text = f"there is no room for the pod of {job} before what uses the quota {new['name']} is counted"
+        return Fault(text, "quota")
     found = QUOTA.search(refusal)
     if found is None:
         return None

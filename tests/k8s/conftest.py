@@ -69,31 +69,36 @@ def in_pods(
     tmp_path: Path,
 ) -> Iterator[Callable[..., Task]]:
     """Makes a task that runs in a pod of the cluster; its `oi` is the given Python program."""
-    chosen = {
-        "AIRFLOW_HOME": str(tmp_path),
-        "OI_EXECUTION": "kubernetes",
-        "OI_KUBECONFIG": str(cluster.kubeconfig),
-        "OI_NAMESPACE": namespace,
-        "OI_TRAINER_IMAGE": image,
-        "OI_POD_TEMPLATES": str(tmp_path / "templates"),
-    }
-    for name, value in chosen.items():
+    for name, value in ({"AIRFLOW_HOME": str(tmp_path)} | pod_settings(cluster, namespace, image, tmp_path)).items():
         monkeypatch.setenv(name, value)
     for folder in ("dags", "dags/plugins"):
         monkeypatch.syspath_prepend(str(CHECKOUT / folder))
 
-    def make(
-        job: str, program: str, pods: dict[str, Any] | None = None, profile: dict[str, Any] | None = None, **fields: Any
-    ) -> Task:
+    def make(job: str, program: str, pods: dict[str, Any]) -> Task:
         write_templates(tmp_path, program)
         process_settings.cache_clear()
-        small = {kind: {"cpu": "100m", "memory": "128Mi"} | (pods or {}).get(kind, {}) for kind in ("cpu", "gpu")}
-        whole = Profile.model_validate((profile or {"name": "p"}) | {"pods": small})
-        return Task(job, whole.model_dump(mode="json"), fields)
+        return Task(job, in_small_pods({"name": "p"}, pods))
 
     yield make
     for name in ("jobs", "pods", "pod_logs", "pause"):
         sys.modules.pop(name, None)
+
+
+def pod_settings(cluster: Cluster, namespace: str, image: str, folder: Path) -> dict[str, str]:
+    """The settings under which steps run as pods of the cluster, by the templates in a folder."""
+    return {
+        "OI_EXECUTION": "kubernetes",
+        "OI_KUBECONFIG": str(cluster.kubeconfig),
+        "OI_NAMESPACE": namespace,
+        "OI_TRAINER_IMAGE": image,
+        "OI_POD_TEMPLATES": str(folder / "templates"),
+    }
+
+
+def in_small_pods(profile: dict[str, Any], pods: dict[str, Any]) -> dict[str, Any]:
+    """A whole profile, whose pods ask for little but for what is given."""
+    small = {kind: {"cpu": "100m", "memory": "128Mi"} | pods.get(kind, {}) for kind in ("cpu", "gpu")}
+    return Profile.model_validate(profile | {"pods": small}).model_dump(mode="json")
 
 
 def write_templates(folder: Path, program: str) -> None:

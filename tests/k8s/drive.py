@@ -12,8 +12,8 @@ from typing import Any
 class TaskInstance:
     """As much of a task instance as the operator asks for."""
 
-    def __init__(self, job: str, map_index: int) -> None:
-        self.dag_id, self.run_id, self.task_id, self.map_index = "oi_retrain", "manual__1", job, map_index
+    def __init__(self, job: str) -> None:
+        self.dag_id, self.run_id, self.task_id, self.map_index = "oi_retrain", "manual__1", job, -1
         self.try_number, self.start_date = 1, datetime.now(UTC)
         self.pushed: dict[str, Any] = {}
 
@@ -28,18 +28,15 @@ class Task:
 
     job: str
     profile: dict[str, Any]
-    fields: dict[str, Any]
-    map_index: int = -1
-    force: bool = False
     ti: TaskInstance = field(init=False)
 
     def __post_init__(self) -> None:
-        self.ti = TaskInstance(self.job, self.map_index)
+        self.ti = TaskInstance(self.job)
 
     @property
     def context(self) -> dict[str, Any]:
         """What Airflow hands to a task."""
-        return {"ti": self.ti, "params": {"force": self.force}, "dag": None, "run_id": self.ti.run_id}
+        return {"ti": self.ti, "params": {}, "dag": None, "run_id": self.ti.run_id}
 
     def operator(self) -> Any:
         """The operator, made anew each time a worker takes up the task."""
@@ -47,7 +44,7 @@ class Task:
 
         operator, arguments = jobs._operator()
         given = arguments(self.job) | {"retries": 0}
-        return operator(task_id=self.job, job=self.job, profile=self.profile, inputs=self.fields, **given)
+        return operator(task_id=self.job, job=self.job, profile=self.profile, inputs={}, **given)
 
     def run(self) -> dict[str, Any]:
         """One try of the task. Returns what the job wrote; raises what Airflow would see."""

@@ -89,6 +89,15 @@ def test_a_quota_without_room_is_waited_for_and_one_that_is_too_small_is_not() -
     assert quota_fault('pods is forbidden: User "ann" cannot create resource "pods"', "evaluate", size) is None
 
 
+@pytest.mark.parametrize("rest", [", resources: limits.memory,requests.cpu", ""])
+def test_a_quota_that_is_too_new_to_be_counted_is_waited_for(rest: str) -> None:
+    fault = quota_fault(f'pods "x" is forbidden: status unknown for quota: jobs{rest}', "evaluate", Pod())
+    assert fault is not None
+    assert not fault.final
+    assert fault.code == "quota"
+    assert "the pod of evaluate before what uses the quota jobs is counted" in str(fault)
+
+
 def test_what_keeps_a_pod_from_starting() -> None:
     image = start_fault(pod({"waiting": {"reason": "ErrImagePull", "message": "no such\nhost"}}))
     assert "the image oi-trainer:7 cannot be pulled: no such host (namespace oi)" in str(image)

@@ -22,7 +22,7 @@ from oi_tasks.pods.manifest import job_words, pod_manifest
 from oi_tasks.profile import Profile
 from oi_tasks.settings import Settings
 from tests.conftest import SMALL
-from tests.k8s.test_resume import dataset_of
+from tests.k8s.dataset import dataset_of
 
 pytestmark = pytest.mark.slow
 OI = Path(sys.executable).with_name("oi")
