@@ -24,6 +24,19 @@ def box_masks(boxes: Sequence[Mapping[str, Any]], classes: Sequence[int], height
     return masks
 
 
+def real_and_depicted(
+    boxes: Sequence[Mapping[str, Any]], classes: Sequence[int], height: int, width: int
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Masks (K, height, width) of the boxes of objects, and of what boxes of depictions cover beyond them.
+
+    A box is of a depiction (a drawing or a photo of the object) if its `depiction` is 1; one that was not checked for
+    it (-1, or nothing) is of an object.
+    """
+    real = box_masks([box for box in boxes if box.get("depiction") != 1], classes, height, width)
+    depicted = box_masks([box for box in boxes if box.get("depiction") == 1], classes, height, width)
+    return real, depicted & ~real
+
+
 def _cells(low: float, high: float, count: int) -> slice:
     """The cells of `count` whose centres lie in [low, high); the one around the middle if there is none."""
     first, last = int(np.ceil(low * count - 0.5)), int(np.ceil(high * count - 0.5))

@@ -76,13 +76,13 @@ class MaskCounts:
         self.photos = np.zeros(classes, dtype=np.int64)  # that show the class
 
     def add(self, probabilities: NDArray[np.float32], targets: NDArray[np.bool_], known: NDArray[np.bool_]) -> None:
-        """Count a batch: probabilities and targets (B, K, h, w), known (B, K)."""
+        """Count a batch: probabilities and targets (B, K, h, w), known the same or (B, K, 1, 1)."""
         bins = np.minimum((probabilities * BINS).astype(np.int64), BINS - 1)
+        inside, outside = targets & known, ~targets & known
+        self.photos += inside.any(axis=(2, 3)).sum(axis=0)
         for index in range(len(self.inside)):
-            rows = known[:, index]
-            self.photos[index] += targets[rows, index].any(axis=(1, 2)).sum()
-            for counts, cells in ((self.inside, targets[rows, index]), (self.outside, ~targets[rows, index])):
-                counts[index] += np.bincount(bins[rows, index][cells], minlength=BINS)
+            for counts, cells in ((self.inside, inside), (self.outside, outside)):
+                counts[index] += np.bincount(bins[:, index][cells[:, index]], minlength=BINS)
 
     def iou(self) -> NDArray[np.float64]:
         """(K, BINS) intersection over union at the thresholds 0, 1/BINS, 2/BINS, …; NaN for a class in no photo."""

@@ -95,7 +95,16 @@ class TrainSemseg(Job):
         encoder = EncoderSource.of(io, recipe.encoder, self.weights, self.classifier, "semseg")
         model, backbone = encoder.fill(Semseg(encoder.backbone, len(classes))), encoder.backbone
         learner = SemsegLearner(
-            model, train, tune, recipe.batch, device, classes, recipe.stride, recipe.loss, Practice.of(recipe)
+            model,
+            train,
+            tune,
+            recipe.batch,
+            device,
+            classes,
+            recipe.stride,
+            recipe.loss,
+            Practice.of(recipe),
+            recipe.depictions,
         )
         return learner, backbone
 

@@ -1,11 +1,14 @@
 """A photo with what a model says of it: masks as colour, boxes with their scores, and the way it was routed."""
 
 import io
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+from scipy.ndimage import label
 
+from oi_tasks.core.components import AROUND
 from oi_tasks.models.cascade import Cascade
 from oi_tasks.models.predictor import PhotoPrediction, Predictor
 
@@ -36,14 +39,26 @@ def _with_masks(photo: Image.Image, found: PhotoPrediction, model: Predictor) ->
     """The photo with each mask, where it reaches its threshold, as a veil of its class's colour."""
     if not isinstance(model, Cascade):
         return photo
-    pixels = np.asarray(photo).astype(np.float32)
+    veils = []
     for slug, masks in sorted(found.masks.items()):
         meta = model.semseg[slug][1]
         for channel, place in enumerate(model.places[slug]):
             if found.probabilities[place] >= model.meta.thresholds[place]:
                 there = _enlarged(masks[channel] >= meta.thresholds[channel], photo.size)
-                colour = np.array(_colour(model, meta.classes[channel]), dtype=np.float32)
-                pixels[there] = (1 - VEIL) * pixels[there] + VEIL * colour
+                veils.append((there, _colour(model, meta.classes[channel])))
+    return veiled(photo, veils)
+
+
+def veiled(photo: Image.Image, veils: Iterable[tuple[NDArray[np.bool_], tuple[int, int, int]]]) -> Image.Image:
+    """The photo under masks (H, W) of a colour. Where regions of several lie, the smallest is seen, whole."""
+    plain = np.asarray(photo).astype(np.float32)
+    pixels, smallest = plain.copy(), np.full(plain.shape[:2], plain.size)
+    for mask, colour in veils:
+        regions, _ = label(mask, structure=AROUND)
+        sizes = np.bincount(regions.ravel())[regions]
+        seen = mask & (sizes <= smallest)
+        pixels[seen] = (1 - VEIL) * plain[seen] + VEIL * np.array(colour, dtype=np.float32)
+        smallest[seen] = sizes[seen]
     return Image.fromarray(pixels.round().astype(np.uint8))
 
 

@@ -163,6 +163,11 @@ class Semseg(OfBoxes):
     loss: Literal["bce+dice", "focal+dice"] = Field(
         "bce+dice", description="soft Dice with binary cross entropy, or with the focal loss, which favours hard cells"
     )
+    depictions: Literal["keep", "ignore", "drop"] = Field(
+        "keep",
+        description="cells of boxes of drawings or photos of objects (IsDepiction): the class, unknown, or background",
+        exclude_if=lambda value: value == "keep",  # masks trained before there was a choice keep their content key
+    )
 
 
 class Detector(OfBoxes):

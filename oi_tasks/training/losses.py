@@ -45,7 +45,7 @@ def softmax(logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
 def soft_dice(logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
     """Soft Dice loss, the mean over classes that are in the batch; sums go over the batch.
 
-    Logits and targets (B, K, h, w), known (B, K, 1, 1). Source: Milletari et al. 2016, arXiv:1606.04797.
+    Logits and targets (B, K, h, w), known the same or (B, K, 1, 1). Source: Milletari et al. 2016, arXiv:1606.04797.
     """
     probabilities, over = torch.sigmoid(logits) * known, (0, 2, 3)
     shared = (probabilities * targets).sum(over)

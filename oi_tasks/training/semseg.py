@@ -1,14 +1,14 @@
 """Training a cluster's segmentation model: which photos, targets, loss and scores."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from oi_tasks.core.masks import box_masks
+from oi_tasks.core.masks import box_masks, real_and_depicted
 from oi_tasks.core.thresholds import MaskCounts
 from oi_tasks.io.shards import ShardReader
 from oi_tasks.models.semseg import Semseg
@@ -52,19 +52,24 @@ class SemsegLearner(Learner):
         stride: int,
         loss: str = "bce+dice",
         practice: Practice | None = None,
+        depictions: Literal["keep", "ignore", "drop"] = "keep",
     ) -> None:
+        """`depictions`: what a box of one makes of its cells: the class, unknown, or background."""
         super().__init__(model, train.reader, tune.reader, batch, device, practice)
         self._known = {photos.reader.split: photos.known for photos in (train, tune)}
         self._classes, self._stride, self._loss = classes, stride, MASK_LOSSES[loss]
+        self._depictions = depictions
 
     def targets(self, reader: ShardReader, row: int, view: View | None) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """(K, H/stride, W/stride) the masks of the boxes, and (K, 1, 1) which classes are known."""
+        """(K, H/stride, W/stride) the masks of the boxes, and which classes are known: (K, 1, 1), or in each cell."""
         boxes = reader.boxes(row)
-        width, height = reader.canvas(row)
-        masks = box_masks(
-            view.of_boxes(boxes) if view else boxes, self._classes, height // self._stride, width // self._stride
-        )
-        return masks, self._known[reader.split][row][:, None, None]
+        boxes = view.of_boxes(boxes) if view else boxes
+        width, height = (side // self._stride for side in reader.canvas(row))
+        known = self._known[reader.split][row][:, None, None]
+        if self._depictions == "keep":
+            return box_masks(boxes, self._classes, height, width), known
+        masks, depicted = real_and_depicted(boxes, self._classes, height, width)
+        return masks, known & ~depicted if self._depictions == "ignore" else known
 
     def loss(self, logits: Tensor, batch: Batch) -> Tensor:
         """The loss that the profile names."""
@@ -83,7 +88,7 @@ class SemsegLearner(Learner):
         counts = MaskCounts(len(self._classes))
         for batch in self.tune_batches():
             probabilities = self.logits(batch).sigmoid().cpu().numpy()
-            counts.add(probabilities, batch.targets.cpu().numpy() > 0, batch.known[:, :, 0, 0].cpu().numpy())
+            counts.add(probabilities, batch.targets.cpu().numpy() > 0, batch.known.cpu().numpy())
         thresholds, iou = counts.best()
         numbers = {"iou": iou, **counts.at(thresholds)}
         metrics: dict[str, float] = {}

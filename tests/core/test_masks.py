@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oi_tasks.core.masks import box_masks
+from oi_tasks.core.masks import box_masks, real_and_depicted
 
 
 def by_hand(box: list[float], height: int, width: int) -> np.ndarray:
@@ -49,3 +49,17 @@ def test_classes_are_drawn_apart_and_boxes_of_others_left_out() -> None:
     assert found[0].all()
     assert found[1].sum() == 8
     assert not box_masks([], [1, 2], 4, 4).any()
+
+
+def test_a_depiction_is_apart_where_no_object_of_its_class_lies() -> None:
+    boxes = [
+        {"class": 0, "box": [0, 0, 0.5, 1], "depiction": 0},
+        {"class": 0, "box": [0.25, 0, 0.75, 1], "depiction": 1},
+        {"class": 1, "box": [0.5, 0, 1, 1], "depiction": -1},  # nobody looked: an object
+        {"class": 1, "box": [0, 0, 0.25, 1]},
+        {"class": 7, "box": [0, 0, 1, 1], "depiction": 1},
+    ]
+    real, depicted = real_and_depicted(boxes, [0, 1], 1, 4)
+    assert real[:, 0].tolist() == [[True, True, False, False], [True, False, True, True]]
+    assert depicted[:, 0].tolist() == [[False, False, True, False], [False] * 4]
+    assert ((real | depicted) == box_masks(boxes, [0, 1], 1, 4)).all()

@@ -72,7 +72,7 @@ def test_mask_thresholds_are_the_best_of_all_that_are_tried_drawn_to_one_half(se
     known[0] = True
     counts = MaskCounts(2)
     for half in (slice(0, 2), slice(2, 4)):
-        counts.add(probabilities[half], targets[half], known[half])
+        counts.add(probabilities[half], targets[half], known[half, :, None, None])
     thresholds, iou = counts.best()
     for place in range(2):
         rows = known[:, place]
@@ -97,10 +97,28 @@ def test_a_class_in_no_photo_has_no_score_and_the_threshold_of_the_others() -> N
     counts = MaskCounts(2)
     targets = np.zeros((1, 2, 2, 2), dtype=bool)
     targets[0, 0, 0] = True
-    counts.add(np.where(targets, 0.8, 0.1).astype(np.float32), targets, np.ones((1, 2), dtype=bool))
+    counts.add(np.where(targets, 0.8, 0.1).astype(np.float32), targets, np.ones((1, 2, 1, 1), dtype=bool))
     thresholds, iou = counts.best()
     assert np.isnan(iou[1])
     assert thresholds[1] == thresholds[0]
+
+
+def test_cells_that_are_unknown_count_nowhere() -> None:
+    random = np.random.default_rng(4)
+    probabilities = random.random((3, 2, 4, 4)).astype(np.float32)
+    targets, known = random.random((2, *probabilities.shape)) < 0.5
+    known[0, 0] = False
+    targets[:2, 0] &= ~known[:2, 0]  # class 0 is in photo 2 alone, as far as is known
+    targets[2, 0, 0, 0] = known[2, 0, 0, 0] = True
+    counts, other = MaskCounts(2), MaskCounts(2)
+    counts.add(probabilities, targets, known)
+    other.add(np.where(known, probabilities, 1 - probabilities), targets ^ ~known, known)
+    assert counts.photos.tolist()[0] == 1
+    assert counts.inside.sum(1).tolist() == (targets & known).sum((0, 2, 3)).tolist()
+    assert counts.outside.sum(1).tolist() == (~targets & known).sum((0, 2, 3)).tolist()
+    assert (counts.inside == other.inside).all()
+    assert (counts.outside == other.outside).all()
+    assert (counts.photos == other.photos).all()
 
 
 def test_many_photos_leave_the_best_threshold_where_it_is() -> None:
@@ -108,7 +126,7 @@ def test_many_photos_leave_the_best_threshold_where_it_is() -> None:
     targets = np.zeros((1, 1, 2, 2), dtype=bool)
     targets[0, 0, 0] = True
     for _ in range(3000):
-        counts.add(np.where(targets, 0.2, 0.1).astype(np.float32), targets, np.ones((1, 1), dtype=bool))
+        counts.add(np.where(targets, 0.2, 0.1).astype(np.float32), targets, np.ones((1, 1, 1, 1), dtype=bool))
     thresholds, iou = counts.best()
     assert thresholds[0] == pytest.approx(0.105, abs=0.006)
     assert iou[0] == 1.0
