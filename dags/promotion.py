@@ -12,8 +12,6 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Context, Param, task
 from oi_tasks.errors import coded
 
-import notify
-
 PROMOTE, SERVES = "promote", "serves"  # the verdicts of the gate and of the serve check that let a candidate on
 AUTOMATIC = {"answer": "automatic", "by": "", "at": "", "comment": ""}
 
@@ -44,8 +42,6 @@ def passed(verdict: dict[str, Any]) -> bool:
     """Whether the gate lets the candidate through; if not, promotion is skipped and the report still written."""
     reasons = [f"{reason['code']}: {reason['text']}" for reason in verdict["result"]["reasons"]]
     print(*reasons, sep="\n")
-    if reasons and not verdict["reused"]:  # the same refusal is told once, not every night
-        notify.tell("\n".join([f"oi_retrain: version {verdict['result']['candidate']} is refused", *reasons]))
     return bool(verdict["result"]["verdict"] == PROMOTE)
 
 
