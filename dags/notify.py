@@ -75,18 +75,23 @@ def addresses(dag_id: str, run_id: str, report: str = "") -> list[str]:
     By the address that Airflow knows itself under (`[api] base_url`), else `OI_AIRFLOW_URL`. Without either only a
     report has an address, the store's.
     """
-    own = settings()
-    airflow = str(conf.get("api", "base_url", fallback="") or own.airflow_url).rstrip("/")
+    airflow = _airflow()
     if not airflow:
-        return [f"report: {own.store_endpoint}/{quote(report)}"] if report else []
+        return [f"report: {settings().store_endpoint}/{quote(report)}"] if report else []
     told = f"report: {airflow}{TAB}/report/{quote(report.partition('/')[2])}"
-    of_run = f"reports: {airflow}{open_images(dag_id, run_id)}"
-    return [told if report else of_run, f"run: {airflow_page(airflow, result_key(dag_id, run_id, ''))}"]
+    return [
+        told if report else f"reports: {open_images(dag_id, run_id)}",
+        f"run: {airflow_page(airflow, result_key(dag_id, run_id, ''))}",
+    ]
 
 
 def open_images(dag_id: str, run_id: str) -> str:
-    """Where the Open Images tab shows the reports of a run, within Airflow."""
-    return f"{TAB}/?{urlencode({'dag_id': dag_id, 'run_id': run_id})}"
+    """Where the Open Images tab shows the reports of a run; a path within Airflow where its address is not known."""
+    return f"{_airflow()}{TAB}/?{urlencode({'dag_id': dag_id, 'run_id': run_id})}"
+
+
+def _airflow() -> str:
+    return str(conf.get("api", "base_url", fallback="") or settings().airflow_url).rstrip("/")
 
 
 def _mark(key: str) -> bool:

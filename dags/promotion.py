@@ -12,6 +12,8 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Context, Param, task
 from oi_tasks.errors import coded
 
+import notify
+
 PROMOTE, SERVES = "promote", "serves"  # the verdicts of the gate and of the serve check that let a candidate on
 AUTOMATIC = {"answer": "automatic", "by": "", "at": "", "comment": ""}
 
@@ -57,7 +59,7 @@ def ask(
         return "decide"
     from oi_tasks.reports.approval import approval_text
 
-    ti.xcom_push(key="body", value=approval_text(verdict["id"]))
+    ti.xcom_push(key="body", value=approval_text(verdict["id"], notify.open_images(ti.dag_id, ti.run_id)))
     return "approve"
 
 

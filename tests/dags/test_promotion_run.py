@@ -155,6 +155,8 @@ def test_each_way_from_the_gate_ends_as_it_should(world: World) -> None:
     body = world.airflow._get(world.details(runs["approved"]))["body"]
     assert "Version 2 of oi-cascade passed the gate of the profile toy" in body
     assert "/#/models/oi-cascade/versions/2" in body
+    address = f"dag_id=oi_retrain&run_id={quote(runs['approved'].id, safe='')}"
+    assert f"[reports of this run]({world.airflow.url}/open-images/?{address})" in body
     time.sleep(READS)
     world.answer(runs["approved"], "Approve", "looks good")
     world.answer(runs["rejected"], "Reject", "the dogs are gone")
