@@ -1,8 +1,9 @@
-"""Tell somebody that a step failed, a gate said no, or a run takes too long: by the Airflow connection `oi_notify`.
+"""Tell somebody that a step failed, a candidate is not promoted, or a run takes too long.
 
-Its type says how: `http` or `slackwebhook`: the text is posted to its address as `{"text": …}`, as Slack's and most
-others' incoming webhooks take it. `smtp` or `email`: a mail to the address in its extra field `to`. Without a
-connection the text stands in the task's log alone. What cannot be told is logged, and fails nothing.
+By the Airflow connection `oi_notify`, whose type says how: `http` or `slackwebhook`: the text is posted to its address
+as `{"text": …}`, as Slack's and most others' incoming webhooks take it. `smtp` or `email`: a mail to the address in its
+extra field `to`. Without a connection the text stands in the task's log alone. What cannot be told is logged, and fails
+nothing.
 """
 
 import json
@@ -11,15 +12,21 @@ import smtplib
 from datetime import timedelta
 from email.message import EmailMessage
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from airflow.sdk import Connection, Context
+from airflow.sdk.configuration import conf
 from airflow.sdk.definitions.callback import SyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
+from oi_tasks.results import airflow_page, result_key
+from oi_tasks.settings import settings
 
 CONNECTION = "oi_notify"
 PATIENCE = 10.0  # seconds
 FAULT = "fault"  # the XCom in which a task that failed leaves why
+TAB = "/open-images"  # dags/plugins answers there
+TOLD = "told/"  # in the work bucket: a mark for each run whose end was told
 log = logging.getLogger(__name__)
 
 
@@ -44,7 +51,54 @@ def failed(context: Context) -> None:
         ti.xcom_push(key=FAULT, value=error)
     except Exception as problem:  # a task that was killed has no way left to leave it
         log.info("the note will not say why: %s", type(problem).__name__)
-    tell(f"{ti.dag_id}: the step {ti.task_id} failed: {error or 'its log says why'} (run {ti.run_id})")
+    said = f"{ti.dag_id}: the step {ti.task_id} failed: {error or 'its log says why'} (run {ti.run_id})"
+    tell("\n".join([said, *addresses(ti.dag_id, ti.run_id)]))
+
+
+def ended(dag_id: str, run_id: str, sentence: str, report: str = "") -> None:
+    """Tell, once for a run, how it ended; `report` is its page, as `bucket/key`.
+
+    The mark is set first: a task that is tried again, or cleared, does not tell twice.
+    """
+    try:
+        first = _mark(f"{TOLD}{dag_id}/{run_id}")
+    except Exception as error:  # better twice than never
+        log.warning("whether it was told cannot be known: %s", " ".join(str(error).split()))
+        first = True
+    if first:
+        tell("\n".join([f"{dag_id}: {sentence} (run {run_id})", *addresses(dag_id, run_id, report)]))
+
+
+def addresses(dag_id: str, run_id: str, report: str = "") -> list[str]:
+    """Lines that lead on: to a report, or else to all reports of the run there are; and to the run in Airflow.
+
+    By the address that Airflow knows itself under (`[api] base_url`), else `OI_AIRFLOW_URL`. Without either only a
+    report has an address, the store's.
+    """
+    airflow = _airflow()
+    if not airflow:
+        return [f"report: {settings().store_endpoint}/{quote(report)}"] if report else []
+    told = f"report: {airflow}{TAB}/report/{quote(report.partition('/')[2])}"
+    return [
+        told if report else f"reports: {open_images(dag_id, run_id)}",
+        f"run: {airflow_page(airflow, result_key(dag_id, run_id, ''))}",
+    ]
+
+
+def open_images(dag_id: str, run_id: str) -> str:
+    """Where the Open Images tab shows the reports of a run; a path within Airflow where its address is not known."""
+    return f"{_airflow()}{TAB}/?{urlencode({'dag_id': dag_id, 'run_id': run_id})}"
+
+
+def _airflow() -> str:
+    return str(conf.get("api", "base_url", fallback="") or settings().airflow_url).rstrip("/")
+
+
+def _mark(key: str) -> bool:
+    """Whether the mark was not there before."""
+    from oi_tasks.io.store import WORK, Store
+
+    return Store(settings()).put_if_absent(WORK, key, b"")
 
 
 def must_end_within(hours: float) -> DeadlineAlert:

@@ -44,8 +44,6 @@ def passed(verdict: dict[str, Any]) -> bool:
     """Whether the gate lets the candidate through; if not, promotion is skipped and the report still written."""
     reasons = [f"{reason['code']}: {reason['text']}" for reason in verdict["result"]["reasons"]]
     print(*reasons, sep="\n")
-    if reasons and not verdict["reused"]:  # the same refusal is told once, not every night
-        notify.tell("\n".join([f"oi_retrain: version {verdict['result']['candidate']} is refused", *reasons]))
     return bool(verdict["result"]["verdict"] == PROMOTE)
 
 
@@ -61,7 +59,7 @@ def ask(
         return "decide"
     from oi_tasks.reports.approval import approval_text
 
-    ti.xcom_push(key="body", value=approval_text(verdict["id"]))
+    ti.xcom_push(key="body", value=approval_text(verdict["id"], notify.open_images(ti.dag_id, ti.run_id)))
     return "approve"
 
 

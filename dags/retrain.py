@@ -60,7 +60,10 @@ with DAG(
         verdict = job("gate", profile, evaluation=scores)
     with TaskGroup("promotion", prefix_group_id=False, tooltip="it serves, a person approves, the alias moves"):
         ends = promotion(job, profile, planned, verdict)
-    report = job("report", profile, verdict=verdict, promoted=ends["promote"], trigger_rule=ANY)
+    report = job(
+        "report", profile, trigger_rule=ANY, verdict=verdict, promoted=ends["promote"], served=ends["serve_check"],
+        turned_down=ends["turn_down"],
+    )  # fmt: skip
     planned >> data
     note_at_end(
         plan=planned, shards=data, train_classifier=classifier, train_semseg=semseg, evaluate=scores, gate=verdict,

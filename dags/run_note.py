@@ -1,4 +1,6 @@
-"""The note on a run's page: one sentence on what happened, written by the run's last task.
+"""The end of a run: one sentence on what happened, written on the run's page by the run's last task.
+
+The same task tells, by the connection `oi_notify`, of a run whose candidate was refused: only here the report exists.
 
 A task cannot write a note by itself, so it asks Airflow's REST API as a user: the connection `oi_airflow` (its host,
 port, schema, login and password), else `OI_AIRFLOW_URL`, `OI_AIRFLOW_USER` and `OI_AIRFLOW_PASSWORD`, which the local
@@ -34,8 +36,12 @@ def note_at_end(**results: Any) -> None:
 def note(results: dict[str, Any]) -> str:
     """Say what happened, here and on the run's page."""
     context, text = get_current_context(), ""
+    said = {
+        job: value if value is None or isinstance(value, Mapping) else list(value) for job, value in results.items()
+    }
+    _tell_refusal(context, said)
     try:
-        text = sentence(context, results)
+        text = sentence(context, said)
         log.info("%s", text)
         _write(context["ti"].dag_id, context["ti"].run_id, text)
     except Exception as error:  # a note must not fail a run
@@ -43,14 +49,24 @@ def note(results: dict[str, Any]) -> str:
     return text
 
 
-def sentence(context: Context, results: Mapping[str, Any]) -> str:
+def _tell_refusal(context: Context, said: Mapping[str, Any]) -> None:
+    """Tell of a candidate that the gate, the serve check, a person or the time refused, with the run's report."""
+    from oi_tasks.reports.note import refusal
+
+    try:
+        ti, why = context["ti"], refusal(said)
+        if why:
+            report = said.get("report") or {"result": {}}
+            notify.ended(ti.dag_id, ti.run_id, why, str(report["result"].get("report", "")))
+    except Exception as error:  # whoever is to be told must not stop the run
+        log.warning("the refusal is not told: %s", " ".join(str(error).split()) or type(error).__name__)
+
+
+def sentence(context: Context, said: Mapping[str, Any]) -> str:
     """What happened in this run."""
     from oi_tasks.reports.note import run_note
 
     ti = context["ti"]
-    said = {
-        job: value if value is None or isinstance(value, Mapping) else list(value) for job, value in results.items()
-    }
     asked = str(context["params"].get("reason") or "")
     return run_note(ti.dag_id, said, dict(_failures(context)), asked)
 

@@ -45,12 +45,21 @@ class Registry:
     def at_alias(self, model: str, alias: str) -> ModelVersion | None:
         """The version that an alias of a model points to; None if it points to none. Raises Unreachable."""
         answer = self._get("registered-models/alias", {"name": model, "alias": alias})
-        if answer is None:
-            return None
-        said = answer["model_version"]
+        return None if answer is None else self._version(model, answer["model_version"])
+
+    def version(self, model: str, version: int) -> ModelVersion | None:
+        """A version of a model; None if there is none. Raises Unreachable."""
+        answer = self._get("model-versions/get", {"name": model, "version": str(version)})
+        return None if answer is None else self._version(model, answer["model_version"])
+
+    def page_of(self, model: str, version: int) -> str:
+        """The page of a version."""
+        return f"{self.url}/#/models/{model}/versions/{version}"
+
+    def _version(self, model: str, said: Any) -> ModelVersion:
         tags = {tag["key"]: tag["value"] for tag in said.get("tags", [])}
         version = int(said["version"])
-        return ModelVersion(version, tags, f"{self.url}/#/models/{model}/versions/{version}")
+        return ModelVersion(version, tags, self.page_of(model, version))
 
     def run(self, run_id: str) -> RunPage | None:
         """A run by its id; None if there is none. Raises Unreachable."""

@@ -173,10 +173,6 @@ class Tracking:
         except MlflowException as error:
             raise BadInput(" ".join(str(error).split())[:160], where=f"{model}/{version}", code="not_found") from None
 
-    def url_of(self, model: str, version: int) -> str:
-        """The page of a version."""
-        return f"{self.url}/#/models/{model}/versions/{version}"
-
     def _down(self, error: Exception) -> Unreachable:
         text = " ".join(str(error).split())[:160]
         return Unreachable(f"MLflow cannot be asked: {text}", self.url, "see its log", "mlflow_down")

@@ -7,8 +7,8 @@ from typing import Any, Self
 
 from pydantic import PositiveInt
 
-from oi_tasks.core.ledger import standing
-from oi_tasks.core.retention import Published, may_go
+from oi_tasks.core.ledger import Entry, standing
+from oi_tasks.core.retention import ID, Published, may_go
 from oi_tasks.io.ledger import Ledger
 from oi_tasks.io.outputs import Output
 from oi_tasks.io.store import DATA, WORK
@@ -22,8 +22,9 @@ TAGS = ("evaluation", "verdict", "dataset", "snapshot", "validated")
 class Housekeeping(Job):
     """List what is past its time and referred to by nothing, and remove it when asked to.
 
-    Kept are what is younger than `keep_days`, every version that was ever promoted, whatever an alias points to, and
-    all that they were made from. Release files and photos in `oi-raw` are never touched. Publishes `leftovers.json`.
+    Kept are what is younger than `keep_days`, every version that was ever promoted, whatever an alias points to, what
+    an entry of the ledger names, also one that passed or refused, and all that they were made from. Release files and
+    photos in `oi-raw` are never touched. Publishes `leftovers.json`.
     """
 
     keep_days: PositiveInt
@@ -52,15 +53,9 @@ class Housekeeping(Job):
         """Look, list, and remove if asked: what finds an output goes before the output, objects last."""
         since = datetime.now(UTC) - timedelta(days=self.keep_days)
         outputs = list(_published(io))
-        promoted = standing(Ledger(io.store).entries()).promoted
-        referred = {
-            tags[name]
-            for version in promoted
-            if (tags := io.tracking.version_tags(CASCADE, version))
-            for name in TAGS
-            if name in tags
-        }
-        gone = may_go(outputs, since, referred)
+        entries = Ledger(io.store).entries()
+        promoted = standing(entries).promoted
+        gone = may_go(outputs, since, _referred(io, entries))
         ids = {(output.job, output.id) for output in gone}
         stay = [output for output in outputs if (output.job, output.id) not in ids]
         versions = list(_versions(io, stay, promoted, since))
@@ -86,6 +81,18 @@ class Housekeeping(Job):
         listed = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
         io.log(f"housekeeping: {listed}, {megabytes} MB: {'removed' if self.remove else 'listed, nothing removed'}")
         return self.Result(**counts, megabytes=megabytes, removed=self.remove)
+
+
+def _referred(io: JobIO, entries: Iterable[Entry]) -> set[str]:
+    """Ids that the ledger's entries name: outright, by the key of a gate's verdict, or by the tags of a version."""
+    found: set[str] = set()
+    for entry in entries:
+        found |= set(ID.findall(json.dumps(entry.plain())))
+        verdict = io.outputs.find("gate", entry.facts["key"]) if "key" in entry.facts else None
+        found |= {verdict.id} if verdict is not None else set()
+        tags = (io.tracking.version_tags(CASCADE, entry.version) if entry.version is not None else None) or {}
+        found |= {tags[name] for name in TAGS if name in tags}
+    return found
 
 
 def _published(io: JobIO) -> Iterable[Published]:

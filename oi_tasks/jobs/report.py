@@ -16,10 +16,12 @@ class Report(Job):
     pages on the data; that run gets what this one cost. What making the version took stands in the version's tags.
     """
 
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
 
     verdict: OutputId
     promoted: OutputId | None = None
+    served: OutputId | None = None
+    turned_down: OutputId | None = None
     prices: Prices | None = None
 
     class Result(JobResult):
@@ -38,8 +40,17 @@ class Report(Job):
         return f"runs/{self.verdict}.html"
 
     def still_good(self, io: JobIO, output: Output) -> bool:
-        """Whether the page is still where people look for it."""
-        return io.store.exists(REPORTS, self._page)
+        """Whether the page that people find is still this one: the same verdict can end in more than one way."""
+        found = io.store.exists(REPORTS, self._page) and io.store.digest(REPORTS, self._page)[0]
+        return found == output.manifest.objects["report.html"].sha256
+
+    def _stopped(self, io: JobIO) -> str:
+        """What stopped a candidate that had passed the gate; empty where nothing did."""
+        from oi_tasks.reports.run import not_promoted
+
+        served = io.input("serve_check", self.served).result if self.served else None
+        turned_down = io.input("turn_down", self.turned_down).result if self.turned_down else None
+        return not_promoted(served, turned_down)
 
     def run(self, io: JobIO) -> Result:
         """Gather the run's documents and write the page."""
@@ -75,6 +86,7 @@ class Report(Job):
             curves,
             dataset=fields["dataset"],
             mlflow_url=run.url,
+            stopped=self._stopped(io),
             promoted=self.promoted is not None,
             costs=spent,
             pages={name: f"../{place.removeprefix(f'{REPORTS}/')}" for name, place in pages.items()},

@@ -41,7 +41,12 @@ class TurnDown(Job):
         answer = self.approval
         event = REJECTED if answer.by else UNANSWERED
         facts = {"version": candidate, "verdict": self.verdict, "approval": answer.model_dump()}
-        why = answer.comment or ("no reason was written" if answer.by else "nobody answered, and the time was up")
+        why = reason_of(answer)
         entry = Ledger(io.store).append(event, io.key, facts, by=answer.by, why=why, once=True)
         io.log(f"turn_down: version {candidate}: {event}{f' by {answer.by}' if answer.by else ''}")
         return self.Result(candidate=candidate, entry=entry.number, by=answer.by, why=why)
+
+
+def reason_of(answer: Approval) -> str:
+    """Why it is turned down: what the person wrote, or that nobody answered."""
+    return answer.comment or ("no reason was written" if answer.by else "nobody answered, and the time was up")

@@ -2,25 +2,38 @@
 
 from typing import Any
 
+from oi_tasks.errors import Unreachable
 from oi_tasks.io.outputs import Outputs
+from oi_tasks.io.registry import Registry
 from oi_tasks.io.store import Store
-from oi_tasks.io.tracking import Tracking
 from oi_tasks.jobs.plan import CASCADE
 from oi_tasks.reports.page import fixed
 from oi_tasks.settings import settings
 
+PAGES = {"errors_page": "error analysis", "report_page": "earlier report"}  # by the tag of the version that names it
 
-def approval_text(verdict_id: str) -> str:
-    """The text about a published verdict, with links to the registry."""
+
+def approval_text(verdict_id: str, reports: str) -> str:
+    """The text about a published verdict, with links to the registry and to pages on the candidate.
+
+    `reports` is the address of the run's reports. With an MLflow that does not answer the question is asked all the
+    same, without the pages that only the registry names.
+    """
     found = settings()
     verdict = Outputs(Store(found), found.cache).get("gate", verdict_id).read_json("verdict.json")
-    tracking = Tracking(found)
+    registry = Registry(found.mlflow_url)
     links = {
-        f"version {version}": tracking.url_of(CASCADE, version)
+        f"version {version}": registry.page_of(CASCADE, version)
         for version in (verdict["candidate"], verdict["champion"])
         if version is not None
     }
-    return as_markdown(verdict, links)
+    try:
+        candidate = registry.version(CASCADE, verdict["candidate"])
+    except Unreachable:
+        candidate = None
+    tags = {} if candidate is None else candidate.tags
+    links |= {text: tags[tag] for tag, text in PAGES.items() if tag in tags}
+    return as_markdown(verdict, links | {"reports of this run": reports})
 
 
 def as_markdown(verdict: dict[str, Any], links: dict[str, str]) -> str:

@@ -63,6 +63,20 @@ def _retrain(done: Mapping[str, Any]) -> str:
     return f"{NEW}; {text}" if nothing_new(done) else text
 
 
+def refusal(said: Mapping[str, Any]) -> str:
+    """The sentence on a candidate that the gate, the serve check, a person or the time refused; else empty.
+
+    `said` is as for `run_note`. What failed is no refusal.
+    """
+    done = {job: value for job, value in said.items() if value}
+    verdict, served = done.get("gate"), done.get("serve_check")
+    if verdict is None or "promote" in done:
+        return ""
+    unserved = served is not None and served["result"]["verdict"] != "serves"
+    refused = verdict["result"]["verdict"] != "promote" or unserved or "turn_down" in done
+    return " ".join(_retrain(done).split()) if refused else ""
+
+
 def _outcome(done: Mapping[str, Any], version: str, verdict: Said) -> str:
     """What became of a candidate."""
     promoted, turned_down, served = (done.get(job) for job in ("promote", "turn_down", "serve_check"))

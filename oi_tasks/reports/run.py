@@ -42,18 +42,21 @@ def run_page(
     promoted: bool,
     costs: Costs,
     pages: Mapping[str, str],
+    stopped: str = "",
 ) -> str:
     """The page of one retrain, as self-contained HTML.
 
     `verdict` is the gate's document, `scores` the evaluation's; `curves` are the figures of each epoch, by model;
-    `costs` what the run used; `pages` the addresses of other pages on the same data and model, by what they are about.
+    `costs` what the run used; `pages` the addresses of other pages on the same data and model, by what they are about;
+    `stopped` says what stopped a candidate after the gate.
     """
     return render(
         "run.html.j2",
         verdict=verdict,
         scores=scores,
-        outcome=outcome(verdict, promoted),
+        outcome=outcome(verdict, promoted, stopped),
         promoted=promoted,
+        stopped=stopped,
         dataset=dataset,
         mlflow_url=mlflow_url,
         judged=[{**row, "name": NAMES.get(row["number"], row["number"])} for row in verdict["judged"]],
@@ -69,15 +72,27 @@ def run_page(
     )
 
 
-def outcome(verdict: Mapping[str, Any], promoted: bool) -> str:
-    """What became of the candidate, in a sentence."""
+def not_promoted(served: Mapping[str, Any] | None, turned_down: Mapping[str, Any] | None) -> str:
+    """What stopped a candidate after the gate, by the results of the serve check and of turning down; else empty."""
+    if turned_down is not None:
+        who, why = turned_down.get("by"), turned_down.get("why")
+        told = f": {why}" if why else ""
+        return f"{who} turned it down{told}" if who else f"it was not approved{told}"
+    if served is not None and served["verdict"] != "serves":
+        return f"it does not serve: {'; '.join(reason['text'] for reason in served['reasons'])}"
+    return ""
+
+
+def outcome(verdict: Mapping[str, Any], promoted: bool, stopped: str = "") -> str:
+    """What became of the candidate, in a sentence. `stopped`: what stopped it after the gate."""
     candidate, champion = verdict["candidate"], verdict["champion"]
     if promoted:
         before = f"; before it, version {champion} was" if champion not in (None, candidate) else ""
         return f"Version {candidate} of oi-cascade is the champion now{before}."
-    if verdict["decision"] == "promote":
-        return f"Version {candidate} passed the gate, and was not promoted."
     stays = f"version {champion} stays the champion" if champion is not None else "there is no champion"
+    if verdict["decision"] == "promote":
+        why = f": {stopped.rstrip('.')}; {stays}" if stopped else ""
+        return f"Version {candidate} passed the gate, and was not promoted{why}."
     return f"Version {candidate} was refused; {stays}."
 
 

@@ -12,6 +12,10 @@ from types import SimpleNamespace
 import pytest
 import structlog
 
+from oi_tasks.local import services
+from oi_tasks.local.addresses import Addresses
+from oi_tasks.settings import Settings
+
 DAGS = Path(__file__).parents[2] / "dags"
 
 
@@ -23,6 +27,17 @@ def notify(monkeypatch: pytest.MonkeyPatch):
 
     SecretCache.reset()
     return notify
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Settings with a store of their own, and no more."""
+    state = tmp_path_factory.mktemp("store")
+    running = services.start(state, ("minio",), Addresses.free())
+    try:
+        yield Settings(_env_file=running.state / "env", cache=state / "cache")
+    finally:
+        services.stop(state)
 
 
 def served(server: socketserver.TCPServer) -> Iterator[int]:
@@ -86,8 +101,11 @@ def test_a_webhook_gets_the_text(notify, monkeypatch, webhook: int, posted) -> N
     extra = {"path": "/services/T0/B0"}
     connect(monkeypatch, conn_type="http", host="127.0.0.1", port=webhook, schema="http", extra=extra)
     ti = SimpleNamespace(dag_id="oi_retrain", task_id="shards", run_id="r1")
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://air.example/")
     notify.failed({"ti": ti, "exception": ValueError("no such\nshard")})
     text = "oi_retrain: the step shards failed: no such shard (run r1)"
+    text += "\nreports: https://air.example/open-images/?dag_id=oi_retrain&run_id=r1"
+    text += "\nrun: https://air.example/dags/oi_retrain/runs/r1"
     assert posted == [("/services/T0/B0", {"text": text})]
 
 
@@ -98,6 +116,37 @@ def test_a_mail_is_sent(notify, monkeypatch, mail_server: int, mailbox) -> None:
     assert "Subject: oi_retrain: version 3 is refused" in mailbox[0]
     assert "To: ann@example.org" in mailbox[0]
     assert "below_floor: macro_f1 is 0.1" in mailbox[0]
+
+
+def test_how_a_run_ended_is_told_with_its_report_and_once(notify, monkeypatch, caplog, store: Settings) -> None:
+    monkeypatch.delenv("AIRFLOW_CONN_OI_NOTIFY", raising=False)
+    monkeypatch.setattr(notify, "settings", lambda: store)
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://air.example")
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            notify.ended("oi_retrain", "told+1", "refused: too low", "oi-reports/runs/ab.html")
+        notify.ended("oi_retrain", "told+2", "refused: too low")
+    assert [record.getMessage().splitlines() for record in caplog.records] == [
+        [
+            "oi_retrain: refused: too low (run told+1)",
+            "report: https://air.example/open-images/report/runs/ab.html",
+            "run: https://air.example/dags/oi_retrain/runs/told%2B1",
+        ],
+        [
+            "oi_retrain: refused: too low (run told+2)",
+            "reports: https://air.example/open-images/?dag_id=oi_retrain&run_id=told%2B2",
+            "run: https://air.example/dags/oi_retrain/runs/told%2B2",
+        ],
+    ]
+
+
+def test_without_airflows_address_the_report_has_the_stores(notify, monkeypatch) -> None:
+    own = Settings(_env_file=None, store_endpoint="http://store.example", airflow_url="")
+    monkeypatch.setattr(notify, "settings", lambda: own)
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "")
+    report = "report: http://store.example/oi-reports/runs/ab.html"
+    assert notify.addresses("oi_retrain", "r1", "oi-reports/runs/ab.html") == [report]
+    assert notify.addresses("oi_retrain", "r1") == []
 
 
 def test_without_a_connection_the_log_has_it(notify, monkeypatch, caplog) -> None:

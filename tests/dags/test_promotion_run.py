@@ -155,6 +155,8 @@ def test_each_way_from_the_gate_ends_as_it_should(world: World) -> None:
     body = world.airflow._get(world.details(runs["approved"]))["body"]
     assert "Version 2 of oi-cascade passed the gate of the profile toy" in body
     assert "/#/models/oi-cascade/versions/2" in body
+    address = f"dag_id=oi_retrain&run_id={quote(runs['approved'].id, safe='')}"
+    assert f"[reports of this run]({world.airflow.url}/open-images/?{address})" in body
     time.sleep(READS)
     world.answer(runs["approved"], "Approve", "looks good")
     world.answer(runs["rejected"], "Reject", "the dogs are gone")
@@ -174,13 +176,14 @@ def test_each_way_from_the_gate_ends_as_it_should(world: World) -> None:
     notes = {name: world.airflow.run(DAG, run.id).note for name, run in runs.items()}
     assert notes == {
         "approved": "promoted version 2 of oi-cascade, before it was version 1",
-        "rejected": "version 2 of oi-cascade was turned down",
-        "late": "version 2 of oi-cascade was turned down",
+        "rejected": f"version 2 of oi-cascade was turned down by {world.user}: the dogs are gone",
+        "late": "version 2 of oi-cascade was turned down: nobody answered, and the time was up",
         "automatic": "promoted version 2 of oi-cascade, before it was version 1 (started because: the toy was asked)",
         "refused": "refused: version 2 of oi-cascade: too low",
         "does not serve": "not promoted: version 2 of oi-cascade does not serve: too slow",
         "nothing new": "promoted version 2 of oi-cascade, before it was version 1",
     }
+    _told_once_with_the_report(world, runs, notes)
     assert ends["nothing new"]["approve"] == ends["automatic"]["approve"] == "skipped"
     assert ends["refused"]["serve_check"] == "skipped"
     answers = {
@@ -196,12 +199,48 @@ def test_each_way_from_the_gate_ends_as_it_should(world: World) -> None:
     assert said["approved"].at.startswith("20")
 
 
+def _told_once_with_the_report(world: World, runs: dict[str, Run], notes: dict[str, str | None]) -> None:
+    """Each run that ended without a promotion is told once, also when its last task is run once more; no other is."""
+    refused = runs["refused"]
+    clear = {"dry_run": False, "dag_run_id": refused.id, "task_ids": ["note"], "only_failed": False}
+    world.airflow._ask("POST", f"/dags/{DAG}/clearTaskInstances", json=clear)
+    world.until(refused, lambda: _tries(world, refused, "note") == 2 and world.states(refused)["note"] == "success")
+    url = world.airflow.url
+    told = {
+        name: [said["text"] for said in world.told if f"(run {run.id})" in said["text"]] for name, run in runs.items()
+    }
+    assert told == {
+        name: [
+            f"oi_retrain: {notes[name]} (run {run.id})\n"
+            f"report: {url}/open-images/report/runs/{world.verdict}.html\n"
+            f"run: {url}/dags/oi_retrain/runs/{quote(run.id, safe='')}"
+        ]
+        if name in ("rejected", "late", "refused", "does not serve")
+        else []
+        for name, run in runs.items()
+    }
+
+
+def _tries(world: World, run: Run, task: str) -> int:
+    found = world.airflow._get(f"/dags/{DAG}/dagRuns/{quote(run.id, safe='')}/taskInstances/{task}")
+    return int(found["try_number"])
+
+
 def test_a_run_that_fails_counts_as_failed_and_its_note_says_why(world: World) -> None:
     run = world.start(gate={"verdict": "promote"})
     world.until(run, lambda: not world.airflow.run(DAG, run.id).active)
     ended = world.airflow.run(DAG, run.id)
     assert ended.state == "failed"
     assert ended.note == "failed at passed: 'reasons'"
+    told = [said["text"].splitlines() for said in world.told if f"(run {run.id})" in said["text"]]
+    address = f"dag_id=oi_retrain&run_id={quote(run.id, safe='')}"
+    assert told == [
+        [
+            f"oi_retrain: the step passed failed: 'reasons' (run {run.id})",
+            f"reports: {world.airflow.url}/open-images/?{address}",
+            f"run: {world.airflow.url}/dags/oi_retrain/runs/{quote(run.id, safe='')}",
+        ]
+    ]
 
 
 def test_a_run_that_takes_too_long_is_told_once_and_goes_on(world: World) -> None:

@@ -38,7 +38,11 @@ def settings(tmp_path_factory: pytest.TempPathFactory):
 
 
 class World:
-    """Two cascades made from one dataset, each with its outputs and versions; the first was promoted."""
+    """Cascades made from one dataset, each with its outputs and versions.
+
+    The first was promoted, the third is young, the fourth refused and the fifth not answered for; of the second the
+    ledger says nothing.
+    """
 
     def __init__(self, settings: Settings, folder: Path) -> None:
         self.settings, self.folder = settings, folder
@@ -48,8 +52,13 @@ class World:
         for model in ("oi-cascade", "oi-classifier"):
             self.tracking.client.create_registered_model(model)
         self.dataset = self.publish("shards", {}, {})
-        self.ids = {number: self.cascade(number) for number in (1, 2, 3)}
-        Ledger(self.store).append("promoted", "oi-cascade/1", {"version": 1, "previous": None})
+        self.ids = {number: self.cascade(number) for number in range(1, 6)}
+        self.verdicts = {number: self.publish("gate", {"evaluation": self.ids[number][1]}, {}) for number in (4, 5)}
+        key = self.outputs.get("gate", self.verdicts[4]).manifest.key
+        ledger = Ledger(self.store)
+        ledger.append("promoted", "oi-cascade/1", {"version": 1, "previous": None})
+        ledger.append("refused", key, {"version": 4, "key": key, "reasons": []})
+        ledger.append("not approved in time", "k", {"version": 5, "verdict": self.verdicts[5]})
         self.store.put_bytes(WORK, "checkpoints/train_classifier/k", b"state")
 
     def publish(self, job: str, fields: dict[str, Any], result: dict[str, Any], at: str = "") -> str:
@@ -90,11 +99,12 @@ def test_it_lists_then_removes_and_what_is_in_use_stays(settings: Settings, tmp_
     assert listed["model_versions"] == 2
     assert listed["work_files"] == 1
     assert listed["removed"] is False
-    assert world.versions("oi-cascade") == [1, 2, 3]
+    assert world.versions("oi-cascade") == [1, 2, 3, 4, 5]
     removed = world.keep(remove=True)
     assert removed["removed"] is True
-    assert world.versions("oi-cascade") == world.versions("oi-classifier") == [1, 3]
-    for number in (1, 3):
+    assert world.versions("oi-cascade") == world.versions("oi-classifier") == [1, 3, 4, 5]
+    assert all(world.outputs.get("gate", verdict).read_bytes("file") for verdict in world.verdicts.values())
+    for number in (1, 3, 4, 5):
         trained, evaluated = world.ids[number]
         assert world.outputs.get("train_classifier", trained).read_bytes("file")
         assert world.outputs.get("evaluate", evaluated).read_bytes("file")
@@ -103,9 +113,9 @@ def test_it_lists_then_removes_and_what_is_in_use_stays(settings: Settings, tmp_
         with pytest.raises(BadInput, match="is published"):
             world.outputs.get(job, output_id)
     assert not world.store.exists(WORK, "checkpoints/train_classifier/k")
-    held = {ref.key for number in (1, 3) for ref in _objects(world, number)}
+    held = {ref.key for number in (1, 3, 4, 5) for ref in _objects(world, number)}
     assert held <= set(world.store.list(DATA, "sha256/"))
-    assert len(list(world.store.list(DATA, "keys/evaluate/"))) == 2
+    assert len(list(world.store.list(DATA, "keys/evaluate/"))) == 4
 
 
 def _objects(world: World, number: int) -> list[Any]:

@@ -163,6 +163,7 @@ def test_a_version_beyond_its_budget_or_that_says_something_else_does_not_serve(
     assert [reason["code"] for reason in served["reasons"]] == ["too_slow", "slow_to_load"]
     again = slow.job("serve_check", verdict=chain.said["gate"]["id"])
     assert again["reused"]
+    assert "not promoted: it does not serve: a photo takes" in _page(chain, served=again["id"])
     with pytest.raises(Refused, match="did not let this candidate through"):
         chain.job("promote", verdict=chain.said["gate"]["id"], served=again["id"])
 
@@ -249,6 +250,20 @@ def test_what_a_person_answers_is_in_the_ledger(chain: Chain, champion: int) -> 
     said = chain.job("turn_down", verdict=chain.said["gate"]["id"], approval=answer)
     entry = ledger(chain).entry(said["result"]["entry"])
     assert (entry.event, entry.by, entry.why) == ("rejected", "ann", "the dogs are gone")
+    assert "not promoted: ann turned it down: the dogs are gone; " in _page(chain, turned_down=said["id"])
     nobody = answer | {"by": "", "comment": ""}
     said = chain.job("turn_down", verdict=chain.said["gate"]["id"], approval=nobody)
     assert ledger(chain).entry(said["result"]["entry"]).event == "not approved in time"
+    assert "it was not approved: nobody answered, and the time was up; " in _page(chain, turned_down=said["id"])
+
+
+def _page(chain: Chain, **fields: str) -> str:
+    """The page of the chain's verdict, when that is how it went on; then the page is again that of the promotion."""
+    verdict, store = chain.said["gate"]["id"], Store(chain.settings)
+    said = chain.job("report", verdict=verdict, **fields)
+    key = said["result"]["report"].removeprefix(f"{REPORTS}/")
+    text = store.get_bytes(REPORTS, key).decode()
+    assert chain.job("report", verdict=verdict, **fields)["reused"]
+    assert not chain.job("report", verdict=verdict, promoted=chain.said["promote"]["id"])["reused"]
+    assert store.get_bytes(REPORTS, key).decode() != text
+    return text

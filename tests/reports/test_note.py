@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from oi_tasks.reports.note import LONGEST, run_note
+from oi_tasks.reports.note import LONGEST, refusal, run_note
 
 FLOOR = {"code": "below_floor", "text": "classifier macro_f1 is 0.4100, below the floor 0.6"}
 
@@ -129,6 +129,37 @@ WAYS: list[tuple[str, dict[str, Any], dict[str, str], str]] = [
 @pytest.mark.parametrize(("dag", "results", "failed", "sentence"), WAYS)
 def test_each_way_has_its_sentence(dag: str, results: dict[str, Any], failed: dict[str, str], sentence: str) -> None:
     assert run_note(dag, results, failed) == sentence
+
+
+UNSERVED = said(verdict="refuse", reasons=[{"code": "too_slow", "text": "too slow"}])
+UNANSWERED = said(candidate=4, entry=1, by="", why="nobody answered, and the time was up")
+
+
+@pytest.mark.parametrize(
+    ("results", "sentence"),
+    [
+        (retrain(**REFUSED), f"refused: version 4 of oi-cascade: {FLOOR['text']}"),
+        (
+            retrain(promote=None, serve_check=UNSERVED),
+            "not promoted: version 4 of oi-cascade does not serve: too slow",
+        ),
+        (
+            retrain(promote=None, turn_down=said(candidate=4, entry=1, by="ann", why="the dogs\n are gone")),
+            "version 4 of oi-cascade was turned down by ann: the dogs are gone",
+        ),
+        (
+            retrain(promote=None, turn_down=UNANSWERED),
+            "version 4 of oi-cascade was turned down: nobody answered, and the time was up",
+        ),
+        (retrain(), ""),
+        (retrain(True), ""),
+        (retrain(promote=None), ""),  # it failed on the way: told as a step that failed
+        ({"plan": said(), "gate": None}, ""),
+        (ingest(), ""),
+    ],
+)
+def test_what_ends_without_a_promotion_has_its_reason_and_nothing_else_has(results, sentence: str) -> None:
+    assert refusal(results) == sentence
 
 
 @pytest.mark.parametrize("computed", ["train_classifier", "gate", "report"])

@@ -3,10 +3,12 @@
 import re
 from typing import Any
 
+import pytest
+
 from oi_tasks.core.verdict_document import VerdictDocument
 from oi_tasks.profile import Prices
 from oi_tasks.reports.costs import costs, metrics, tags
-from oi_tasks.reports.run import run_page
+from oi_tasks.reports.run import not_promoted, outcome, run_page
 
 NUMBER = {"value": 0.9, "low": 0.88, "high": 0.92}
 VERDICT: dict[str, Any] = {
@@ -44,7 +46,7 @@ MADE: list[dict[str, Any]] = [{"used": {"cpu_seconds": 7200.0, "gpu_seconds": 36
 PRICES = Prices(cpu_hour=0.5, gpu_hour=2.0, gb_month=0.25, currency="CHF")
 
 
-def page(verdict: dict[str, Any], promoted: bool = False, prices: Prices | None = None) -> str:
+def page(verdict: dict[str, Any], promoted: bool = False, prices: Prices | None = None, stopped: str = "") -> str:
     document = VerdictDocument.model_validate(verdict).model_dump(mode="json")
     return run_page(
         document,
@@ -55,7 +57,12 @@ def page(verdict: dict[str, Any], promoted: bool = False, prices: Prices | None 
         promoted,
         costs(STEPS, MADE, prices),
         {"classes": "../classes/a.html"},
+        stopped,
     )
+
+
+PASSED = VERDICT | {"decision": "promote", "reasons": []}
+SERVES: dict[str, Any] = {"verdict": "serves", "reasons": []}
 
 
 def test_a_refusal_says_why_and_what_changed_most() -> None:
@@ -75,6 +82,27 @@ def test_a_first_champion_has_nothing_to_compare_with() -> None:
     text = page(first, promoted=True)
     assert "Version 4 of oi-cascade is the champion now." in text
     assert "What changed most" not in text
+
+
+@pytest.mark.parametrize(
+    ("served", "turned_down", "why"),
+    [
+        ({"verdict": "refuse", "reasons": [{"code": "a", "text": "it is slow"}, {"code": "b", "text": "it differs"}]}, None, "it does not serve: it is slow; it differs"),
+        (SERVES, {"by": "ann", "why": "the dogs are gone."}, "ann turned it down: the dogs are gone"),
+        (SERVES, {"by": "", "why": "nobody answered, and the time was up"}, "it was not approved: nobody answered, and the time was up"),
+        (SERVES, {"candidate": 4}, "it was not approved"),  # as older outputs have it
+    ],
+)  # fmt: skip
+def test_what_stopped_a_candidate_after_the_gate_is_said(served, turned_down, why: str) -> None:
+    stopped = not_promoted(served, turned_down)
+    text = page(PASSED, stopped=stopped)
+    assert f"Version 4 passed the gate, and was not promoted: {why}; version 3 stays the champion." in text
+    assert "Retrain: version 4 not promoted" in text
+
+
+def test_where_nothing_stopped_it_nothing_is_said() -> None:
+    assert not_promoted(SERVES, None) == not_promoted(None, None) == ""
+    assert outcome(PASSED, False) == "Version 4 passed the gate, and was not promoted."
 
 
 def test_what_a_run_cost_is_summed_and_what_was_reused_cost_nothing() -> None:

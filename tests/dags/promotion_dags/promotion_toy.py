@@ -16,9 +16,19 @@ def job(name: str, profile: Any, **inputs: Any) -> Any:
 
     @task(task_id=name)
     def said(given: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
-        return {"id": params["verdict_id"], "reused": False, "result": params[name], "given": given}
+        result = params[name] | (answered(given["approval"]) if name == "turn_down" else {})
+        return {"id": params["verdict_id"], "reused": False, "result": result, "given": given}
 
     return said(inputs)
+
+
+def answered(approval: dict[str, Any]) -> dict[str, str]:
+    """Who turned it down, and why, as the real job says it."""
+    from oi_tasks.jobs.promote import Approval
+    from oi_tasks.jobs.turn_down import reason_of
+
+    answer = Approval.model_validate(approval)
+    return {"by": answer.by, "why": reason_of(answer)}
 
 
 @task
@@ -28,9 +38,9 @@ def profile(params: dict[str, Any]) -> dict[str, Any]:
 
 
 @task(trigger_rule="none_failed_min_one_success")
-def report(verdict: Any, promoted: Any) -> bool:
-    """Whether something was promoted."""
-    return promoted is not None
+def report(verdict: Any, served: Any, turned_down: Any, promoted: Any) -> dict[str, Any]:
+    """Where the page stands."""
+    return {"id": verdict["id"], "reused": False, "result": {"report": f"oi-reports/runs/{verdict['id']}.html"}}
 
 
 with DAG(
@@ -58,5 +68,5 @@ with DAG(
     verdict = job("gate", chosen)
     planned = job("plan", chosen)
     ends = promotion(job, chosen, planned, verdict)
-    report(verdict, ends["promote"])
-    note_at_end(plan=planned, gate=verdict, **ends)
+    page = report(verdict, ends["serve_check"], ends["turn_down"], ends["promote"])
+    note_at_end(plan=planned, gate=verdict, report=page, **ends)
