@@ -11,6 +11,7 @@ from oi_tasks.core import label_scores, metrics
 from oi_tasks.core.bootstrap import Counts, Formula, Paired, Resamples, paired
 from oi_tasks.core.calibration import calibration_counts, expected_error
 from oi_tasks.core.label_scores import LabelScores, plain, share
+from oi_tasks.core.located_slices import Located, score_located
 from oi_tasks.core.masks import box_masks
 from oi_tasks.core.metrics import Number
 from oi_tasks.core.openimages_map import Judgement
@@ -56,6 +57,7 @@ class Scores:
     routing: dict[str, Any] | None
     areas: list[dict[str, Any]]
     """How many true boxes of a size there are, and were found."""
+    located: list[Located]
 
     def numbers(self, drawn: Resamples) -> dict[str, dict[str, Number]]:
         """Every number with its interval, by part."""
@@ -80,9 +82,10 @@ class Scores:
         return found
 
     def by_slice(self, champion: "Scores | None", drawn: Resamples) -> list[dict[str, Any]]:
-        """The classifier's numbers by slice, beside the champion's."""
+        """The classifier's numbers by slice, and those of boxes and masks, beside the champion's."""
         theirs = None if champion is None else champion.labels.counts
-        return score_slices(self.slices, self.labels.counts, theirs, drawn)
+        located = score_located(self.located, None if champion is None else champion.located, drawn)
+        return score_slices(self.slices, self.labels.counts, theirs, drawn) + located
 
 
 class Scoring:
@@ -154,7 +157,21 @@ class Scoring:
             mask_curves(self.cells, members, names),
             routing(sent, self._milliseconds()),
             self.boxes.areas(),
+            self._located(),
         )
+
+    def _located(self) -> list[Located]:
+        """The boxes and masks of each class of a cluster; the masks of each cluster, all its cells together."""
+        meta, shown = self.cascade.meta, self.reader.boxed() & self.boxes.where
+        found = []
+        for slug, places in sorted(self.cascade.places.items()):
+            for channel, place in enumerate(places):
+                label, name, photos = meta.classes[place], meta.names[place], int(shown[:, place].sum())
+                found.append(Located("class", label, name, "box_recall", photos, self.boxes.recall[:, place]))
+                found.append(Located("class", label, name, "mask_iou", photos, self.masks[slug][:, channel]))
+            photos = int(shown[:, places].any(1).sum())
+            found.append(Located("cluster", slug, slug, "mask_iou", photos, self.masks[slug].sum(1)))
+        return found
 
     def _milliseconds(self) -> dict[str, float]:
         """The median time of a cluster's pass over one photo; the first one twice: what is made once is not timed."""

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from oi_tasks.core.bootstrap import Resamples
 from oi_tasks.core.fingerprint import sha256_of_file
 from oi_tasks.io.shards import INDEX, SAMPLES, ShardReader, write_shard
 from oi_tasks.models.cascade import Cascade
@@ -141,3 +142,15 @@ def test_scored_again_the_tables_and_the_page_are_the_same(reader: ShardReader, 
     for photo in photos:
         both, either = (sum(one[name] for one in by_id[photo.id]) for name in ("cells_both", "cells_either"))
         assert photo.iou == pytest.approx(both / either)
+
+
+def test_slices_hold_boxes_and_masks_of_classes_and_masks_of_clusters(scores: Scores) -> None:
+    rows = scores.by_slice(scores, Resamples(PHOTOS))
+    metrics = ("box_recall", "mask_iou")
+    located = {(row["kind"], row["value"], row["metric"]): row for row in rows if row["metric"] in metrics}
+    classes = {("class", label, metric) for label in CLASSES for metric in ("box_recall", "mask_iou")}
+    assert set(located) == classes | {("cluster", slug, "mask_iou") for slug in ("one", "two")}
+    for row in scores.classes:
+        assert located["class", row["label"], "box_recall"]["candidate"] == pytest.approx(row["box_recall"], abs=1e-6)
+        assert located["class", row["label"], "mask_iou"]["candidate"] == pytest.approx(row["iou"], abs=1e-6)
+    assert all(row["difference"] == row["low"] == row["high"] == 0 for row in located.values())
