@@ -251,8 +251,8 @@ def test_the_table_of_test_photos_says_what_was_said_of_each(chain: Chain, tmp_p
     assert routing["passes_saved"] == pytest.approx(1 - sum(ran.values()) / (len(rows) * len(ran)))
     assert all(row["milliseconds"] > 0 for row in routing["clusters"])
     numbers = chain.said["evaluate"]["result"]["numbers"]["cascade"]
-    assert photos["boxes_hit"].sum() / photos["boxes_true"].sum() == pytest.approx(numbers["box_recall"])
-    assert photos["boxes_hit"].sum() / photos["boxes_found"].sum() == pytest.approx(numbers["box_precision"])
+    assert photos["boxes_hit"].sum() / photos["boxes_true"].sum() == pytest.approx(numbers["box_recall"], abs=1e-6)
+    assert photos["boxes_hit"].sum() / photos["boxes_found"].sum() == pytest.approx(numbers["box_precision"], abs=1e-6)
 
 
 def test_masks_have_their_curves_and_an_evaluation_done_again_leaves_equal_tables(chain: Chain) -> None:
@@ -261,13 +261,14 @@ def test_masks_have_their_curves_and_an_evaluation_done_again_leaves_equal_table
     per_class = pl.read_parquet(evaluation.local("per_class.parquet"))
     assert masks.group_by("class").len()["len"].unique().to_list() == [19]
     assert set(masks["class"]) == set(per_class.filter(pl.col("iou").is_not_null())["label"])
-    fields = {**ids(chain, "shards", "train_classifier"), "semseg": chain.semseg}
+    assert len(chain.semseg) > 1
+    fields = {**ids(chain, "shards", "train_classifier"), "semseg": chain.semseg[:1]}  # the chain's own stays as it is
     job = job_class("evaluate").from_profile(chain.profile, **fields)
-    again = execute(job, chain.settings, force=True)
-    assert not again["reused"]
-    other = _outputs(chain).get("evaluate", again["id"])
+    said = [execute(job, chain.settings, force=True) for _ in range(2)]
+    assert [one["reused"] for one in said] == [False, False]
+    one, other = (_outputs(chain).get("evaluate", found["id"]) for found in said)
     for name in ("photos.parquet", "masks.parquet", "per_class.parquet"):
-        assert other.read_bytes(name) == evaluation.read_bytes(name), name
+        assert other.read_bytes(name) == one.read_bytes(name), name
 
 
 def test_the_page_on_masks_and_boxes_shows_photos_and_routing(chain: Chain) -> None:
