@@ -50,7 +50,7 @@ LINKS: dict[str, tuple[TaskLink, ...]] = {
     "collapse": (TaskLink("Classes", "report"), TaskLink("Hierarchy", "hierarchy")),
     "train_classifier": (TaskLink("MLflow run", MLFLOW),),
     "train_semseg": (TaskLink("MLflow run", MLFLOW),),
-    "evaluate": (TaskLink("MLflow run", MLFLOW), TaskLink("Errors", "errors")),
+    "evaluate": (TaskLink("MLflow run", MLFLOW), TaskLink("Errors", "errors"), TaskLink("Boxes", "boxes")),
     "gate": (RUN_REPORT,),
     "report": (RUN_REPORT,),
     "train_detector": (TaskLink("MLflow run", MLFLOW),),

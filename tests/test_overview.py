@@ -57,6 +57,7 @@ def test_the_reports_of_a_run_are_those_of_its_steps(chain: Chain) -> None:
     assert {page.about: page.place for page in pages} == {
         "retrain": chain.said["report"]["result"]["report"],
         "errors": chain.said["evaluate"]["result"]["errors"],
+        "boxes": chain.said["evaluate"]["result"]["boxes"],
     }
     assert look(chain.settings, "oi_retrain", "two").pages == ()
 

@@ -5,11 +5,12 @@ its share of hits, weighted by what is in it.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from oi_tasks.core.bootstrap import Counts
 from oi_tasks.core.metrics import Bools
 
 BINS = 15  # as in the paper
@@ -34,12 +35,41 @@ class Reliability:
 
 def reliability(probabilities: Floats, hits: Bools) -> Reliability:
     """The curve of P probabilities in [0, 1] and whether each came true."""
-    bins = np.minimum((probabilities * BINS).astype(int), BINS - 1)
+    bins = _bins(probabilities)
     counts = np.bincount(bins, minlength=BINS)
     with np.errstate(invalid="ignore"):
         said = np.bincount(bins, probabilities, BINS) / counts
         true = np.bincount(bins, hits, BINS) / counts
     return Reliability(counts, said, true)
+
+
+def calibration_counts(
+    probabilities: Floats, present: Bools, known: Bools, activation: Literal["softmax", "sigmoid"]
+) -> Counts:
+    """What each photo adds to each bin: its probabilities less its hits, and how many; (N, BINS, 2) from (N, C).
+
+    Of a sigmoid every known label counts, of a softmax the likeliest class of the photos that show one class.
+    """
+    counted = known
+    if activation == "softmax":
+        likeliest = np.arange(probabilities.shape[1]) == probabilities.argmax(1)[:, None]
+        counted = likeliest & (present.sum(1) == 1)[:, None]
+    bins, apart = _bins(probabilities), probabilities - present
+    found = np.zeros((len(probabilities), BINS, 2))
+    for number in range(BINS):
+        held = counted & (bins == number)
+        found[:, number, 0], found[:, number, 1] = (apart * held).sum(1), held.sum(1)
+    return found
+
+
+def expected_error(sums: Counts) -> Counts:
+    """The expected calibration error from (..., BINS, 2) sums; NaN of nothing."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.abs(sums[..., 0]).sum(-1) / sums[..., 1].sum(-1))
+
+
+def _bins(probabilities: Floats) -> npt.NDArray[np.int64]:
+    return np.minimum((probabilities * BINS).astype(np.int64), BINS - 1)
 
 
 @dataclass(frozen=True)

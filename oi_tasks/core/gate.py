@@ -28,6 +28,8 @@ CODES = {
     "rejected": "a person turned the version down",
 }
 
+LESS_IS_BETTER = frozenset({"calibration_error"})  # however its limits are written
+
 
 @dataclass(frozen=True)
 class Limit:
@@ -155,8 +157,9 @@ class _Judging:
         if self.candidate.paired is None:
             return {}, None
         pair = self.candidate.paired.get(f"{part}/{name}", {})
-        end = pair.get("high") if limit.ceiling is not None else pair.get("low")
-        lost = max(0.0, end if limit.ceiling is not None else -end) if _known(end) else None
+        less_is_better = limit.ceiling is not None or name in LESS_IS_BETTER
+        end = pair.get("high") if less_is_better else pair.get("low")
+        lost = max(0.0, end if less_is_better else -end) if _known(end) else None
         if limit.may_lose is not None and lost is None:
             self.refuse("comparison_missing", f"{part} {name} was not compared with the champion", part)
         elif limit.may_lose is not None and lost is not None and lost > limit.may_lose:

@@ -101,18 +101,19 @@ def score_slices(
         if theirs is not None:
             compared = paired(counts, _gather(chosen, theirs), formula, drawn)
         for one, photos, value, ends, pair in zip(chosen, support, values, own, compared, strict=True):
-            said: dict[str, Any] = {
-                "kind": one.kind,
-                "value": one.value,
-                "name": one.name,
-                "metric": metric,
-                "photos": int(photos),
-            }
-            said |= {"candidate": _plain(value), "interval": [_plain(end) for end in ends]}
-            for name in ("champion", "difference", "low", "high"):
-                said[name] = None if pair is None else _plain(getattr(pair, name))
-            rows.append(said)
+            rows.append(slice_row((one.kind, one.value, one.name, metric), int(photos), value, ends, pair))
     return rows
+
+
+def slice_row(
+    what: tuple[str, str, str, str], photos: int, value: float, ends: Sequence[float], pair: Paired | None
+) -> dict[str, Any]:
+    """A row of the document: `what` is kind, value, name and metric, `ends` are of the candidate's own interval."""
+    said: dict[str, Any] = dict(zip(("kind", "value", "name", "metric"), what, strict=True)) | {"photos": photos}
+    said |= {"candidate": _plain(value), "interval": [_plain(end) for end in ends]}
+    for name in ("champion", "difference", "low", "high"):
+        said[name] = None if pair is None else _plain(getattr(pair, name))
+    return said
 
 
 def _gather(slices: Sequence[Slice], labels: Counts) -> Counts:

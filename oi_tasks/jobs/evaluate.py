@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from oi_tasks.models.scoring import Scores
 
 ERRORS = "errors.html"
+BOXES = "boxes.html"
 MODEL_FILES = ("model.safetensors", "model.json")
 
 
@@ -28,8 +29,10 @@ class Evaluate(Job):
     """Score the candidate, and the champion again, on the same test photos; register the candidate's cascade.
 
     Publishes `scores.json` (numbers with intervals, the champion's, the paired differences, the same by slice),
-    `per_class.parquet`, `cascade.json` (the cascade's parts, and how its masks become boxes), and `errors.html`, the
-    error analysis, which stands in the bucket of reports as well.
+    `per_class.parquet`, `photos.parquet` (a row for each test photo), `masks.parquet` (precision, recall, IoU and Dice
+    of each class's masks by threshold), `cascade.json` (the cascade's parts, and how its masks become boxes), and
+    `errors.html`, the error analysis; with clusters, `boxes.html`, on masks and boxes. Both pages stand in the bucket
+    of reports as well.
     """
 
     dataset: OutputId
@@ -37,7 +40,7 @@ class Evaluate(Job):
     semseg: tuple[OutputId, ...] = ()
 
     class Result(JobResult):
-        """The candidate's version of oi-cascade, the champion's, its numbers, and the page of its errors."""
+        """The candidate's version of oi-cascade, the champion's, its numbers, its pages: errors; masks and boxes."""
 
         candidate: int
         champion: int | None
@@ -45,8 +48,9 @@ class Evaluate(Job):
         numbers: dict[str, dict[str, float | None]]
         mlflow_run: str
         errors: str = ""
+        boxes: str = ""
 
-    version: ClassVar[str] = "4"
+    version: ClassVar[str] = "5"
 
     @classmethod
     def from_profile(cls, profile: Profile, **inputs: Any) -> Self:
@@ -60,8 +64,10 @@ class Evaluate(Job):
         return None if tags is not None and tags.get("parts") == self._parts_key() else champion
 
     def still_good(self, io: JobIO, output: Output) -> bool:
-        """As long as the registry has the candidate's version, and the page is where people look for it."""
-        return io.tracking.version_exists(CASCADE, output.result["candidate"]) and io.store.exists(REPORTS, self._page)
+        """As long as the registry has the candidate's version, and the pages are where people look for them."""
+        pages = [output.result[name] for name in ("errors", "boxes") if output.result.get(name)]
+        there = all(io.store.exists(REPORTS, page.removeprefix(f"{REPORTS}/")) for page in pages)
+        return there and io.tracking.version_exists(CASCADE, output.result["candidate"])
 
     def _parts_key(self) -> str:
         return content_key({"classifier": self.classifier, "semseg": sorted(self.semseg)})
@@ -98,11 +104,13 @@ class Evaluate(Job):
             "champion_version": version,
             "classes": ours.classes,
             "slices": ours.by_slice(theirs, drawn),
+            "routing": ours.routing,
         }
         (io.out / "scores.json").write_text(json.dumps(scores, indent=1))
-        self._per_class(io, ours)
+        self._tables(io, ours)
         flat = {part: {name: found["value"] for name, found in named.items()} for part, named in numbers.items()}
         self._errors(io, reader, ours, numbers["classifier"])
+        boxes = self._boxes(io, reader, candidate, ours, numbers["cascade"]) if candidate.clusters else ""
         registered, run_id = self._register(io, folder, candidate, flat)
         io.tracking.describe(CASCADE, registered, self._card(io, registered, candidate, scores))
         return self.Result(
@@ -111,7 +119,8 @@ class Evaluate(Job):
             comparable=theirs is not None,
             numbers=flat,
             mlflow_run=run_id,
-            errors=f"{REPORTS}/{self._page}",
+            errors=f"{REPORTS}/{self._page('errors')}",
+            boxes=boxes,
         )
 
     def _assemble(self, io: JobIO, folder: Path) -> None:
@@ -168,10 +177,15 @@ class Evaluate(Job):
             return version, None
         return version, self._score(io, f"champion, version {version}", champion, reader)
 
-    def _per_class(self, io: JobIO, scores: "Scores") -> None:
+    def _tables(self, io: JobIO, scores: "Scores") -> None:
         import polars as pl
 
-        pl.DataFrame(scores.classes).write_parquet(io.out / "per_class.parquet")
+        from oi_tasks.models.mask_curves import SCHEMA as MASKS
+        from oi_tasks.models.photo_rows import SCHEMA as PHOTOS
+
+        pl.DataFrame(scores.classes, infer_schema_length=None).write_parquet(io.out / "per_class.parquet")
+        pl.DataFrame(scores.photos, schema=PHOTOS).write_parquet(io.out / "photos.parquet")
+        pl.DataFrame(scores.masks, schema=MASKS).write_parquet(io.out / "masks.parquet")
 
     def _errors(self, io: JobIO, reader: "ShardReader", scores: "Scores", numbers: dict[str, Any]) -> None:
         """The error analysis of the candidate's classifier, in the bucket of reports as well."""
@@ -179,13 +193,30 @@ class Evaluate(Job):
 
         judged = Judged(scores.labels, scores.ancestors, scores.ids, reader.table["boxes"].to_list(), reader.jpeg)
         text = errors_page(judged, f"the classifier of {self.classifier}", f"test photos of {self.dataset}", numbers)
-        (io.out / ERRORS).write_text(text, encoding="utf-8")
-        io.store.put_bytes(REPORTS, self._page, text.encode(), "text/html; charset=utf-8")
-        io.log(f"evaluate: the error analysis is {REPORTS}/{self._page}")
+        self._publish(io, "errors", ERRORS, text)
 
-    @property
-    def _page(self) -> str:
-        return f"errors/{self._parts_key()}-{self.dataset}.html"
+    def _boxes(
+        self, io: JobIO, reader: "ShardReader", candidate: "Cascade", scores: "Scores", numbers: dict[str, Any]
+    ) -> str:
+        """The page on the candidate's masks and boxes, in the bucket of reports as well; returns where it stands."""
+        from oi_tasks.models.masked_photos import masked_photos
+        from oi_tasks.reports.boxes import Seen, boxes_page
+
+        photos = masked_photos(candidate, reader, scores.photos)
+        seen = Seen(scores.classes, scores.areas, scores.masks, scores.routing, photos)
+        subject = f"{len(reader)} test photos of {self.dataset}"
+        return self._publish(
+            io, "boxes", BOXES, boxes_page(seen, f"the cascade on {self.classifier}", subject, numbers)
+        )
+
+    def _publish(self, io: JobIO, about: str, name: str, text: str) -> str:
+        (io.out / name).write_text(text, encoding="utf-8")
+        io.store.put_bytes(REPORTS, self._page(about), text.encode(), "text/html; charset=utf-8")
+        io.log(f"evaluate: the page on {about} is {REPORTS}/{self._page(about)}")
+        return f"{REPORTS}/{self._page(about)}"
+
+    def _page(self, about: str) -> str:
+        return f"{about}/{self._parts_key()}-{self.dataset}.html"
 
     def _register(
         self, io: JobIO, folder: Path, candidate: "Cascade", numbers: dict[str, dict[str, float | None]]
@@ -203,7 +234,9 @@ class Evaluate(Job):
                 if value is not None
             }
             run.log(measured, 0)
-            run.artifact(io.out / ERRORS)
+            for name in (ERRORS, BOXES):
+                if (io.out / name).exists():
+                    run.artifact(io.out / name)
             known = io.tracking.version_with(CASCADE, "parts", tags["parts"])
             version = known or run.register(CASCADE, folder, summary=summary, tags=tags)
         io.tracking.tag(CASCADE, version, self._links(io, run))
@@ -211,7 +244,7 @@ class Evaluate(Job):
 
     def _links(self, io: JobIO, run: "TrackedRun") -> dict[str, str]:
         """Tags that lead on: to the run's page in MLflow, the error analysis and, where Airflow ran it, to its run."""
-        links = {"mlflow_page": run.url, "errors_page": f"{io.store.endpoint}/{REPORTS}/{self._page}"}
+        links = {"mlflow_page": run.url, "errors_page": f"{io.store.endpoint}/{REPORTS}/{self._page('errors')}"}
         airflow = airflow_page(io.settings.airflow_url, io.result_to or "")
         return links | ({"airflow_page": airflow} if airflow else {})
 
@@ -229,7 +262,7 @@ class Evaluate(Job):
             clusters=candidate.clusters,
             test_photos=scores["test_photos"],
             numbers=scores["numbers"],
-            errors=f"{REPORTS}/{self._page}",
+            errors=f"{REPORTS}/{self._page('errors')}",
         ).markdown()
 
 

@@ -163,7 +163,8 @@ def _paired(scores: dict[str, Any]) -> dict[str, Any] | None:
 
 def _support(scores: dict[str, Any]) -> dict[str, int]:
     """How many test photos each part was measured on: a cluster those with one of its classes."""
-    clusters = [row for row in scores.get("slices") or () if row["kind"] == "cluster"]
+    slices = scores.get("slices") or ()
+    clusters = [row for row in slices if row["kind"] == "cluster" and row.get("metric", "f1") == "f1"]
     whole = {part: int(scores["test_photos"]) for part in ("classifier", "cascade")}
     return whole | {f"semseg/{row['value']}": int(row["photos"]) for row in clusters}
 

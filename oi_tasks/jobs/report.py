@@ -77,6 +77,7 @@ class Report(Job):
             "classes": of_data[1].result["report"],
             "hierarchy": of_data[1].result["hierarchy"],
             "errors": evaluation.result["errors"],
+            "masks and boxes": evaluation.result.get("boxes"),
         }
         curves = {name: output.read_json("curves.json") for name, output in trained.items()}
         run = io.tracking.reopen(evaluation.result["mlflow_run"])
@@ -89,7 +90,7 @@ class Report(Job):
             stopped=self._stopped(io),
             promoted=self.promoted is not None,
             costs=spent,
-            pages={name: f"../{place.removeprefix(f'{REPORTS}/')}" for name, place in pages.items()},
+            pages={name: f"../{place.removeprefix(f'{REPORTS}/')}" for name, place in pages.items() if place},
         )
         path = io.out / "report.html"
         path.write_text(page, encoding="utf-8")

@@ -13,6 +13,7 @@ from oi_tasks.core.slices import SIZES
 from oi_tasks.io.shards import ShardReader
 from oi_tasks.models.box_rules import FoundBox
 
+AREAS = (0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # edges, as shares of the photo's area
 BY_SIZE = tuple(f"box_recall_{name}" for name, _, _ in SIZES)
 FORMULAS: dict[str, Formula] = dict.fromkeys(("box_recall", "box_precision", *BY_SIZE), metrics.ratio)
 
@@ -39,6 +40,7 @@ class BoxCounts:
         self.recall, self.precision = np.zeros((photos, classes, 2)), np.zeros((photos, classes, 2))
         self.by_size = np.zeros((photos, len(SIZES), 2))
         self.by_class_and_size = np.zeros((classes, len(SIZES), 2))
+        self.by_area = np.zeros((len(AREAS) - 1, 2))
         self.judged: list[list[tuple[float, bool]]] = [[] for _ in range(classes)]
 
     def add(self, row: int, true: Sequence[Mapping[str, Any]], found: Sequence[FoundBox]) -> None:
@@ -60,11 +62,20 @@ class BoxCounts:
         self.precision[row, place] = hits, len(judged)
         taken = np.isin(np.arange(len(single)), assign(said, single))
         shares = area(single)
+        bins = np.searchsorted(AREAS[1:-1], shares, side="right")
+        np.add.at(self.by_area, bins, np.stack([taken, np.ones(len(single))], axis=-1))
         for number, (_, low, high) in enumerate(SIZES):
             of_size = (shares >= low) & (shares < high)
             counted = (taken & of_size).sum(), of_size.sum()
             self.by_size[row, number] += counted
             self.by_class_and_size[place, number] += counted
+
+    def areas(self) -> list[dict[str, Any]]:
+        """One row a size: its shares of the photo's area, `low` and `high`, true boxes, and those found."""
+        return [
+            {"low": low, "high": high, "boxes": int(boxes), "found": int(found)}
+            for low, high, (found, boxes) in zip(AREAS[:-1], AREAS[1:], self.by_area, strict=True)
+        ]
 
     def numbers(self) -> dict[str, Counts]:
         """Counts per photo by number, for `FORMULAS`; a size that no true box has is left out."""

@@ -2,29 +2,38 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 import numpy as np
 
 from oi_tasks.core import label_scores, metrics
 from oi_tasks.core.bootstrap import Counts, Formula, Paired, Resamples, paired
+from oi_tasks.core.calibration import calibration_counts, expected_error
 from oi_tasks.core.label_scores import LabelScores, plain, share
+from oi_tasks.core.located_slices import Located, score_located
 from oi_tasks.core.masks import box_masks
 from oi_tasks.core.metrics import Number
 from oi_tasks.core.openimages_map import Judgement
+from oi_tasks.core.routing import routing
 from oi_tasks.core.slices import Slice, aspect_slices, box_slices, class_slices, score_slices
+from oi_tasks.core.thresholds import MaskCounts
 from oi_tasks.io.shards import Sample, ShardReader, batches
 from oi_tasks.models.box_counts import BY_SIZE, BoxCounts
 from oi_tasks.models.box_counts import FORMULAS as BOX_FORMULAS
 from oi_tasks.models.box_rules import FoundBox
 from oi_tasks.models.cascade import Cascade
 from oi_tasks.models.detections import Truth, map_with_interval, paired_map
+from oi_tasks.models.mask_curves import mask_curves
+from oi_tasks.models.photo_rows import PhotoCounts
 from oi_tasks.models.predictor import PhotoPrediction
 
 BATCH = 64
+TIMED = 16  # photos that a cluster's pass is timed on, one at a time
 
 FORMULAS: dict[str, Formula] = {
     **label_scores.FORMULAS,
+    "calibration_error": expected_error,
     "mean_iou": metrics.mean_ratio,
     **BOX_FORMULAS,
 }
@@ -41,6 +50,14 @@ class Scores:
     labels: LabelScores
     detection: Judgement
     ancestors: dict[str, tuple[str, ...]]
+    photos: list[dict[str, Any]]
+    """One row a photo: see `PhotoCounts`."""
+    masks: list[dict[str, Any]]
+    """One row a class and threshold of its masks: see `mask_curves`."""
+    routing: dict[str, Any] | None
+    areas: list[dict[str, Any]]
+    """How many true boxes of a size there are, and were found."""
+    located: list[Located]
 
     def numbers(self, drawn: Resamples) -> dict[str, dict[str, Number]]:
         """Every number with its interval, by part."""
@@ -65,9 +82,10 @@ class Scores:
         return found
 
     def by_slice(self, champion: "Scores | None", drawn: Resamples) -> list[dict[str, Any]]:
-        """The classifier's numbers by slice, beside the champion's."""
+        """The classifier's numbers by slice, and those of boxes and masks, beside the champion's."""
         theirs = None if champion is None else champion.labels.counts
-        return score_slices(self.slices, self.labels.counts, theirs, drawn)
+        located = score_located(self.located, None if champion is None else champion.located, drawn)
+        return score_slices(self.slices, self.labels.counts, theirs, drawn) + located
 
 
 class Scoring:
@@ -80,6 +98,7 @@ class Scoring:
         photos, classes = self.present.shape
         self.probabilities = np.zeros((photos, classes))
         self.masks = {slug: np.zeros((photos, len(cascade.places[slug]), 2)) for slug in cascade.clusters}
+        self.cells = {slug: MaskCounts(len(places)) for slug, places in cascade.places.items()}
         covered = sorted({place for places in cascade.places.values() for place in places})
         self.boxes = BoxCounts(reader, covered)
         self.found: list[tuple[FoundBox, ...]] = [()] * photos
@@ -109,7 +128,8 @@ class Scoring:
             self.known,
         )
         table = self.reader.table
-        counts = {"classifier": labels.numbers()}
+        calibration = calibration_counts(self.probabilities, self.present, self.known, self.cascade.meta.activation)
+        counts = {"classifier": labels.numbers() | {"calibration_error": calibration}}
         counts |= {f"semseg/{slug}": {"mean_iou": kept} for slug, kept in self.masks.items()}
         counts["cascade"] = self.boxes.numbers()
         meta, clusters = self.cascade.meta, self.reader.index.clusters
@@ -120,7 +140,44 @@ class Scoring:
             *box_slices(table["boxes"].to_list(), len(meta.classes)),
         ]
         detection = Truth.of(self.reader, meta.ancestors).judge(self.found)
-        return Scores(table["id"].to_list(), counts, self._classes(labels), slices, labels, detection, meta.ancestors)
+        sent = self.cascade.sent(self.probabilities)
+        ids, bins = table["id"].to_list(), table["bin"].to_list()
+        photos = PhotoCounts(ids, bins, labels, sent, self.boxes.recall, self.boxes.precision, self.masks)
+        names = dict(zip(meta.classes, meta.names, strict=True))
+        members = {slug: [meta.classes[place] for place in places] for slug, places in self.cascade.places.items()}
+        return Scores(
+            ids,
+            counts,
+            self._classes(labels),
+            slices,
+            labels,
+            detection,
+            meta.ancestors,
+            photos.rows(),
+            mask_curves(self.cells, members, names),
+            routing(sent, self._milliseconds()),
+            self.boxes.areas(),
+            self._located(),
+        )
+
+    def _located(self) -> list[Located]:
+        """The boxes and masks of each class of a cluster; the masks of each cluster, all its cells together."""
+        meta, shown = self.cascade.meta, self.reader.boxed() & self.boxes.where
+        found = []
+        for slug, places in sorted(self.cascade.places.items()):
+            for channel, place in enumerate(places):
+                label, name, photos = meta.classes[place], meta.names[place], int(shown[:, place].sum())
+                found.append(Located("class", label, name, "box_recall", photos, self.boxes.recall[:, place]))
+                found.append(Located("class", label, name, "mask_iou", photos, self.masks[slug][:, channel]))
+            photos = int(shown[:, places].any(1).sum())
+            found.append(Located("cluster", slug, slug, "mask_iou", photos, self.masks[slug].sum(1)))
+        return found
+
+    def _milliseconds(self) -> dict[str, float]:
+        """The median time of a cluster's pass over one photo; the first one twice: what is made once is not timed."""
+        rows = [0, *range(min(TIMED, len(self.reader)))]
+        took = [self.cascade.seconds_of_passes(self.reader.image(row)) for row in rows][1:]
+        return {slug: round(1000 * median(one[slug] for one in took), 3) for slug in self.cascade.clusters}
 
     def _clusters_of(self, sample: Sample) -> list[str]:
         boxed = {box["class"] for box in sample.boxes}
@@ -136,6 +193,7 @@ class Scoring:
             true = box_masks(sample.boxes, places, *mask.shape[1:]).astype(bool)
             both, either = (said & true).sum(axis=(1, 2)), (said | true).sum(axis=(1, 2))
             self.masks[slug][row] = np.where(where[places][:, None], np.stack([both, either], axis=1), 0)
+            self.cells[slug].add(mask[None], true[None], where[places][None])
 
     def _classes(self, labels: LabelScores) -> list[dict[str, Any]]:
         """One row a class: the classifier's, with the IoU of its masks, its boxes and how they were found."""

@@ -15,7 +15,7 @@ NAMED = 12  # classes with their name beside the point
 
 def scatter(photos: Sequence[int], f1: Sequence[float], names: Sequence[str], line: Trend | None) -> str:
     """F1 against class size, logarithmic; the classes furthest below the trend carry their names."""
-    figure, axes = _figure(9, 5)
+    figure, axes = blank_figure(9, 5)
     sizes, reached = np.array(photos, dtype=float), np.array(f1, dtype=float)
     shown = (sizes > 0) & ~np.isnan(reached)
     odd = shown & line.strange if line else np.zeros(len(sizes), dtype=bool)
@@ -35,22 +35,22 @@ def scatter(photos: Sequence[int], f1: Sequence[float], names: Sequence[str], li
     axes.set_ylabel("F1")
     axes.set_ylim(-0.03, 1.05)
     axes.legend(fontsize=8, frameon=False, loc="lower right")
-    return _svg(figure)
+    return as_svg(figure)
 
 
 def histogram(f1: Sequence[float]) -> str:
     """How many classes reach which F1."""
-    figure, axes = _figure(9, 2.6)
+    figure, axes = blank_figure(9, 2.6)
     axes.hist([value for value in f1 if not np.isnan(value)], bins=np.linspace(0, 1, 21).tolist(), color=ACCENT)
     axes.set_xlabel("F1")
     axes.set_ylabel("classes")
     axes.yaxis.get_major_locator().set_params(integer=True)
-    return _svg(figure)
+    return as_svg(figure)
 
 
 def reliability(curves: Calibration) -> str:
     """Share of hits against probability; what is perfectly calibrated lies on the diagonal."""
-    figure, axes = _figure(5.5, 5)
+    figure, axes = blank_figure(5.5, 5)
     axes.plot([0, 1], [0, 1], color=INK, linewidth=1, linestyle="--")
     for curve, title, colour in (
         (curves.likeliest, "the likeliest class", ODD),
@@ -63,7 +63,7 @@ def reliability(curves: Calibration) -> str:
     axes.set_xlabel("mean probability")
     axes.set_ylabel("share that is true")
     axes.legend(fontsize=8, frameon=False)
-    return _svg(figure)
+    return as_svg(figure)
 
 
 def dendrograms(by_confusion: Floats, by_hierarchy: Floats, names: Sequence[str]) -> str:
@@ -71,14 +71,14 @@ def dendrograms(by_confusion: Floats, by_hierarchy: Floats, names: Sequence[str]
     from scipy.cluster.hierarchy import dendrogram, linkage
     from scipy.spatial.distance import squareform
 
-    figure, panels = _figure(12, max(3.0, 0.17 * len(names)), 2)
+    figure, panels = blank_figure(12, max(3.0, 0.17 * len(names)), 2)
     titles = ("by what is taken for what", "by the hierarchy")
     for axes, distances, title in zip(panels, (by_confusion, by_hierarchy), titles, strict=True):
         tree = linkage(squareform(distances, checks=False), "average")
         dendrogram(tree, labels=list(names), orientation="right", ax=axes, leaf_font_size=7, color_threshold=0)
         axes.set_title(title, fontsize=10)
         axes.grid(False)
-    return _svg(figure)
+    return as_svg(figure)
 
 
 def agreement(by_confusion: Floats, by_hierarchy: Floats) -> float | None:
@@ -92,7 +92,8 @@ def agreement(by_confusion: Floats, by_hierarchy: Floats) -> float | None:
     return float(spearmanr(one, other).statistic)
 
 
-def _figure(width: float, height: float, panels: int = 1) -> tuple[Any, Any]:
+def blank_figure(width: float, height: float, panels: int = 1) -> tuple[Any, Any]:
+    """A figure of so many inches and its axes, with a grid."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
@@ -102,7 +103,8 @@ def _figure(width: float, height: float, panels: int = 1) -> tuple[Any, Any]:
     return figure, axes
 
 
-def _svg(figure: Any) -> str:
+def as_svg(figure: Any) -> str:
+    """The figure as inline SVG."""
     from matplotlib import rc_context
 
     text = StringIO()

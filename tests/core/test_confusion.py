@@ -8,7 +8,7 @@ from scipy.stats import theilslopes
 from sklearn import metrics as sk
 
 from oi_tasks.core import confusion
-from oi_tasks.core.calibration import BINS, calibration, reliability
+from oi_tasks.core.calibration import BINS, calibration, calibration_counts, expected_error, reliability
 
 ANCESTORS = {
     "/m/bird": ("/m/animal",),
@@ -103,3 +103,27 @@ def test_what_is_perfectly_calibrated_has_no_error_and_unknown_labels_do_not_cou
     right = np.ones((40, 1), dtype=bool)
     assert calibration(np.ones((40, 1)), right, right).likeliest.error == 0
     assert reliability(np.array([0.5] * 10), np.arange(10) < 5).error == 0
+
+
+@given(st.integers(0, 1000), st.sampled_from(["sigmoid", "softmax"]))
+def test_the_calibration_error_of_summed_counts_is_that_of_a_plain_loop(seed: int, activation: str) -> None:
+    probabilities, present = drawn(seed, photos=80)
+    random = np.random.default_rng(seed)
+    present[:20, :2] = True  # two classes, or more
+    known = random.random(present.shape) < 0.7
+    weights = random.integers(0, 3, len(present))  # how often a resample draws each photo
+    bins: dict[int, list[tuple[float, bool]]] = {}
+    for photo, row in enumerate(probabilities):
+        judged = [place for place in range(len(row)) if known[photo, place]]
+        if activation == "softmax":
+            judged = [int(np.argmax(row))] if present[photo].sum() == 1 else []
+        for place in judged:
+            pair = (float(row[place]), bool(present[photo, place]))
+            bins.setdefault(min(int(row[place] * 15), 14), []).extend([pair] * int(weights[photo]))
+    total = sum(len(held) for held in bins.values())
+    expected = sum(abs(sum(said - hit for said, hit in held)) for held in bins.values()) / total
+    counts = calibration_counts(probabilities, present, known, activation)
+    assert expected_error((counts * weights[:, None, None]).sum(0)) == pytest.approx(expected)
+    curves = calibration(probabilities, present, known)
+    curve = curves.likeliest if activation == "softmax" else curves.labels
+    assert expected_error(counts.sum(0)) == pytest.approx(curve.error)  # what the page of errors shows

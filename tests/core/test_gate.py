@@ -150,6 +150,12 @@ def test_against_the_champion_the_lower_end_of_the_difference_decides(low: float
     assert judge(replace(GOOD, paired=pairs(macro_f1=(low, 0.5))), LIMITS).promote is promote
 
 
+@pytest.mark.parametrize(("high", "promote"), [(0.02, True), (0.021, False)])
+def test_a_calibration_error_without_a_ceiling_is_worse_when_it_is_larger(high: float, promote: bool) -> None:
+    asked = limits(classifier={"calibration_error": Limit(may_lose=0.02)})
+    assert judge(replace(GOOD, paired=pairs(calibration_error=(-0.5, high))), asked).promote is promote
+
+
 def test_every_reason_is_told_at_once_with_its_part() -> None:
     bad = replace(GOOD, numbers=numbers(macro_f1=0.5, cat=0.1), test_photos=3, paired=pairs(box_recall=(-0.1, 0.0)))
     assert sorted((reason.code, reason.part) for reason in judge(bad, LIMITS).reasons) == [

@@ -179,7 +179,7 @@ def test_the_tasks_that_people_look_at_have_their_links(bag) -> None:
         "collapse": ["Classes", "Hierarchy"],
         "train_classifier": ["MLflow run"],
         "train_semseg": ["MLflow run"],
-        "evaluate": ["MLflow run", "Errors"],
+        "evaluate": ["MLflow run", "Errors", "Boxes"],
         "gate": ["Report of the run"],
         "report": ["Report of the run"],
         "compare_variants": ["Variants"],

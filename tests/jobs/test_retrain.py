@@ -20,6 +20,7 @@ from sklearn.metrics import f1_score
 
 from oi_tasks.core.splits import split_of
 from oi_tasks.errors import BadInput
+from oi_tasks.io.outputs import Outputs
 from oi_tasks.io.shards import ShardReader
 from oi_tasks.io.store import REPORTS, WORK, Store
 from oi_tasks.io.tracking import Tracking
@@ -99,9 +100,7 @@ def test_a_stopped_training_goes_on_to_the_same_weights_bit_for_bit(chain: Chain
     assert "with the state saved; run it again to go on" in said
 
 
-def _outputs(chain: Chain) -> Any:
-    from oi_tasks.io.outputs import Outputs
-
+def _outputs(chain: Chain) -> Outputs:
     return Outputs(Store(chain.settings), chain.settings.cache)
 
 
@@ -213,6 +212,77 @@ def test_the_classifiers_f1_is_scikit_learns(chain: Chain, tmp_path: Path) -> No
     assert set(numbers) == {"classifier", "cascade", *(f"semseg/{name}" for name in cascade.clusters)}
 
 
+def test_every_number_that_the_docs_name_for_the_gate_is_measured(chain: Chain) -> None:
+    numbers = chain.said["evaluate"]["result"]["numbers"]
+    docs = Path(__file__).parents[2] / "docs"
+    blocks = re.findall(r"```yaml\n(.*?)```", (docs / "promotion.md").read_text("utf-8"), re.DOTALL)
+    (gate,) = [found["gate"] for found in map(yaml.safe_load, blocks) if "gate" in found]
+    named = {(group, name) for group in ("classifier", "semseg", "cascade") for name in gate[group]}
+    inline = re.findall(r"`gate: \{(\w+): \{(\w+):", (docs / "detection.md").read_text("utf-8"))
+    assert ("classifier", "calibration_error") in named
+    assert len(inline) == 2
+    for group, name in named | set(inline):
+        parts = [part for part in numbers if part.partition("/")[0] == group]
+        assert parts
+        assert all(name in numbers[part] for part in parts), (group, name)
+
+
+def test_the_table_of_test_photos_says_what_was_said_of_each(chain: Chain, tmp_path: Path) -> None:
+    reader, cascade = ShardReader(chain.output("shards"), "test"), champion(chain, tmp_path)
+    evaluation = chain.output("evaluate")
+    photos = pl.read_parquet(evaluation.local("photos.parquet"))
+    rows = {row["id"]: row for row in photos.iter_rows(named=True)}
+    assert len(rows) == len(photos) == len(reader)
+    ran = dict.fromkeys(cascade.clusters, 0)
+    for sample in reader.samples():
+        found, row = cascade.predict_images([sample.image])[0], rows[sample.id]
+        assert row["ran"] == list(found.ran)
+        assert row["bin"] == sample.bin
+        assert row["truth"] == [cascade.classes[place] for place in sorted(sample.present)]
+        named = found.probabilities >= np.array(cascade.meta.thresholds)
+        assert row["said"] == np.array(cascade.classes)[named].tolist()
+        assert row["top_probability"] == pytest.approx(float(found.probabilities.max()), abs=1e-5)
+        assert row["boxes_hit"] <= min(row["boxes_true"], row["boxes_found"])
+        for slug in found.ran:
+            ran[slug] += 1
+    scores = evaluation.read_json("scores.json")
+    routing = scores["routing"]
+    assert {row["cluster"]: row["photos"] for row in routing["clusters"]} == ran
+    assert routing["passes_saved"] == pytest.approx(1 - sum(ran.values()) / (len(rows) * len(ran)))
+    assert all(row["milliseconds"] > 0 for row in routing["clusters"])
+    numbers = chain.said["evaluate"]["result"]["numbers"]["cascade"]
+    assert photos["boxes_hit"].sum() / photos["boxes_true"].sum() == pytest.approx(numbers["box_recall"], abs=1e-6)
+    assert photos["boxes_hit"].sum() / photos["boxes_found"].sum() == pytest.approx(numbers["box_precision"], abs=1e-6)
+
+
+def test_masks_have_their_curves_and_an_evaluation_done_again_leaves_equal_tables(chain: Chain) -> None:
+    evaluation = chain.output("evaluate")
+    masks = pl.read_parquet(evaluation.local("masks.parquet"))
+    per_class = pl.read_parquet(evaluation.local("per_class.parquet"))
+    assert masks.group_by("class").len()["len"].unique().to_list() == [19]
+    assert set(masks["class"]) == set(per_class.filter(pl.col("iou").is_not_null())["label"])
+    assert len(chain.semseg) > 1
+    fields = {**ids(chain, "shards", "train_classifier"), "semseg": chain.semseg[:1]}  # the chain's own stays as it is
+    job = job_class("evaluate").from_profile(chain.profile, **fields)
+    said = [execute(job, chain.settings, force=True) for _ in range(2)]
+    assert [one["reused"] for one in said] == [False, False]
+    one, other = (_outputs(chain).get("evaluate", found["id"]) for found in said)
+    for name in ("photos.parquet", "masks.parquet", "per_class.parquet"):
+        assert other.read_bytes(name) == one.read_bytes(name), name
+
+
+def test_the_page_on_masks_and_boxes_shows_photos_and_routing(chain: Chain) -> None:
+    said, evaluation = chain.said["evaluate"]["result"], chain.output("evaluate")
+    page = evaluation.read_bytes("boxes.html").decode()
+    assert Store(chain.settings).get_bytes(REPORTS, said["boxes"].removeprefix(f"{REPORTS}/")).decode() == page
+    assert len(page) < 5_000_000
+    photos = set(re.findall(r'aria-label="Photo (\w+), (?:truth|said):', page))
+    assert 0 < len(photos) <= 12
+    assert photos <= set(pl.read_parquet(evaluation.local("photos.parquet"))["id"])
+    assert 'class="mask"' in page
+    assert all(row["cluster"] in page for row in evaluation.read_json("scores.json")["routing"]["clusters"])
+
+
 def test_boxes_come_from_classes_that_are_there_and_are_sorted_by_score(chain: Chain, tmp_path: Path) -> None:
     reader, cascade = ShardReader(chain.output("shards"), "test"), champion(chain, tmp_path)
     found = cascade.predict([reader.jpeg(row) for row in range(12)])
@@ -312,10 +382,10 @@ def test_the_report_of_a_run_says_what_it_cost_and_mlflow_has_it(chain: Chain) -
     tracking = Tracking(chain.settings)
     run = tracking.client.get_run(chain.output("evaluate").result["mlflow_run"])
     attached = {file.path for file in tracking.client.list_artifacts(run.info.run_id)}
-    assert attached >= {"report.html", "errors.html", "quality.html", "classes.html", "hierarchy.html"}
+    assert attached >= {"report.html", "errors.html", "boxes.html", "quality.html", "classes.html", "hierarchy.html"}
     for address in re.findall(r'<a href="\.\./([^"]+)"', page):
         assert store.exists(REPORTS, address)
-    assert len(re.findall(r'<a href="\.\./', page)) == 4
+    assert len(re.findall(r'<a href="\.\./', page)) == 5
     assert run.data.metrics["cost/cpu_seconds"] == 7200
     assert run.data.metrics["cost/price"] == pytest.approx(1.01)
     tags = tracking.version_tags(CASCADE, chain.said["evaluate"]["result"]["candidate"])
