@@ -46,7 +46,7 @@ class Evaluate(Job):
         mlflow_run: str
         errors: str = ""
 
-    version: ClassVar[str] = "4"
+    version: ClassVar[str] = "5"
 
     @classmethod
     def from_profile(cls, profile: Profile, **inputs: Any) -> Self:
@@ -178,7 +178,9 @@ class Evaluate(Job):
         from oi_tasks.reports.errors import Judged, errors_page
 
         judged = Judged(scores.labels, scores.ancestors, scores.ids, reader.table["boxes"].to_list(), reader.jpeg)
-        text = errors_page(judged, f"the classifier of {self.classifier}", f"test photos of {self.dataset}", numbers)
+        model = f"oi-classifier version {io.input('train_classifier', self.classifier).result['model_version']}"
+        ids = {"Training": self.classifier, "Dataset": self.dataset}
+        text = errors_page(judged, model, "test photos of the dataset", numbers, ids)
         (io.out / ERRORS).write_text(text, encoding="utf-8")
         io.store.put_bytes(REPORTS, self._page, text.encode(), "text/html; charset=utf-8")
         io.log(f"evaluate: the error analysis is {REPORTS}/{self._page}")

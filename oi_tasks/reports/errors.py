@@ -31,8 +31,18 @@ class Judged:
     """The encoded photo of a row."""
 
 
-def errors_page(judged: Judged, model: str, subject: str, numbers: Mapping[str, Mapping[str, float | None]]) -> str:
-    """The page as self-contained HTML. `numbers` are those of the whole: value, low and high by name."""
+def errors_page(
+    judged: Judged,
+    model: str,
+    subject: str,
+    numbers: Mapping[str, Mapping[str, float | None]],
+    ids: Mapping[str, str] | None = None,
+) -> str:
+    """The page as self-contained HTML.
+
+    `model` and `subject` in words, `ids` those of both by what they are; `numbers` are those of the whole: value, low
+    and high by name.
+    """
     scores = judged.scores
     rows = scores.rows()
     photos = np.array([row["photos"] for row in rows])
@@ -51,6 +61,7 @@ def errors_page(judged: Judged, model: str, subject: str, numbers: Mapping[str, 
         "errors.html.j2",
         model=model,
         subject=subject,
+        ids=ids or {},
         photos=len(scores.present),
         numbers=numbers,
         rows=_classes(judged, rows, line, pairs),

@@ -65,7 +65,7 @@ def box_of(example: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def shape(left: float, top: float, right: float, bottom: float, *, of: str = "other") -> dict[str, Any]:
-    """A box to draw, its sides as shares of the photo. `of` is `own` (green) or `other` (red)."""
+    """A box to draw, its sides as shares of the photo. `of` is `own` (blue) or `other` (orange, broken)."""
     return {
         "of": of,
         "x": min(left, right),
