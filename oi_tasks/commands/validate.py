@@ -106,14 +106,15 @@ def _judged(release: "ReleaseFolder", parameters: Mapping[str, float], scratch: 
     from oi_tasks.quality.engine import Engine
     from oi_tasks.quality.inspection import SnapshotInspection
     from oi_tasks.quality.suites import expectations_folder, load_suites
-    from oi_tasks.quality.summary import summarise
+    from oi_tasks.quality.summary import names_of_examples, summarise
 
     suites = load_suites(expectations_folder())
     with ProgressLine("photos", len(release.photos), "photos") as progress:
         files = release.write_tables(scratch / "in", progress.update)
     (scratch / "out").mkdir()
     inspection = SnapshotInspection(files, suites, Engine(parameters), scratch / "out", scratch, lambda _: None)
-    return summarise(str(release.folder), parameters, inspection.run())
+    quality = summarise(str(release.folder), parameters, inspection.run())
+    return quality | {"names": names_of_examples(quality, scratch / "out" / "descriptions.parquet")}
 
 
 def said(quality: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ class Collapse(Job):
     and the pages `hierarchy.html` and `classes.html`, in the bucket of reports as well.
     """
 
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     validated: OutputId
     max_classes: PositiveInt = 76
     min_coverage: Share = 0.91

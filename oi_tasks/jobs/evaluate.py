@@ -192,7 +192,9 @@ class Evaluate(Job):
         from oi_tasks.reports.errors import Judged, errors_page
 
         judged = Judged(scores.labels, scores.ancestors, scores.ids, reader.table["boxes"].to_list(), reader.jpeg)
-        text = errors_page(judged, f"the classifier of {self.classifier}", f"test photos of {self.dataset}", numbers)
+        model = f"oi-classifier version {io.input('train_classifier', self.classifier).result['model_version']}"
+        ids = {"Training": self.classifier, "Dataset": self.dataset}
+        text = errors_page(judged, model, "test photos of the dataset", numbers, ids)
         self._publish(io, "errors", ERRORS, text)
 
     def _boxes(

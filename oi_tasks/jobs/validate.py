@@ -21,7 +21,7 @@ class Validate(Job):
     profile's, of which the last accepted one is compared with this; without it nothing is compared.
     """
 
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     snapshot: OutputId
     mostly: Share = 0.999
     max_quarantined: Share = 0.001
@@ -71,7 +71,7 @@ class Validate(Job):
         from oi_tasks.quality.engine import Engine
         from oi_tasks.quality.inspection import SnapshotInspection
         from oi_tasks.quality.suites import expectations_folder, load_suites
-        from oi_tasks.quality.summary import plain, summarise
+        from oi_tasks.quality.summary import names_of_examples, plain, summarise
         from oi_tasks.reports.quality import quality_page
 
         parts = io.input("snapshot", self.snapshot).read_json("snapshot.json")["outputs"]
@@ -91,6 +91,7 @@ class Validate(Job):
         inspection.before = accepted[-1]["facts"] if accepted else None
         quality = summarise(self.snapshot, parameters, inspection.run())
         quality |= {"line": self.line, "facts": inspection.facts, "history": history(accepted)}
+        quality["names"] = names_of_examples(quality, io.out / "descriptions.parquet")
         (io.out / "quality.json").write_text(json.dumps(plain(quality), indent=1, allow_nan=False))
         known = pl.read_parquet(files["photos.parquet"]).drop_nulls("sha256")
         stored = dict(known.select("ImageID", "sha256").iter_rows())

@@ -193,7 +193,7 @@ class Scoring:
             true = box_masks(sample.boxes, places, *mask.shape[1:]).astype(bool)
             both, either = (said & true).sum(axis=(1, 2)), (said | true).sum(axis=(1, 2))
             self.masks[slug][row] = np.where(where[places][:, None], np.stack([both, either], axis=1), 0)
-            self.cells[slug].add(mask[None], true[None], where[places][None])
+            self.cells[slug].add(mask[None], true[None], where[places][None, :, None, None])
 
     def _classes(self, labels: LabelScores) -> list[dict[str, Any]]:
         """One row a class: the classifier's, with the IoU of its masks, its boxes and how they were found."""

@@ -2,7 +2,10 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+import polars as pl
 
 from oi_tasks.quality.findings import TableJudged, find
 from oi_tasks.quality.outcomes import Outcome
@@ -47,6 +50,21 @@ def summarise(snapshot: str, parameters: Mapping[str, float], tables: Sequence[T
     quality["reasons"] = [reason.model_dump() for reason in reasons]
     quality["verdict"] = "fail" if reasons else "pass"
     return quality
+
+
+def names_of_examples(quality: Mapping[str, Any], descriptions: Path) -> dict[str, str]:
+    """The names of the labels that examples show, by MID, from a table of descriptions; those without one are left out.
+
+    Empty where the table has other columns: it could not be read, and a finding says so.
+    """
+    columns = ("LabelName", "DisplayName")
+    described = pl.scan_parquet(descriptions)
+    if not set(columns) <= set(described.collect_schema()):
+        return {}
+    groups = [*quality["findings"], *quality["set_apart"]]
+    shown = {row["LabelName"] for group in groups for row in group["examples"] if row.get("LabelName")}
+    known = described.select(columns).filter(pl.col("LabelName").is_in(sorted(shown))).drop_nulls()
+    return dict(known.collect().iter_rows())
 
 
 def plain(value: Any) -> Any:

@@ -1,11 +1,12 @@
 """The page of the classes: what became of each label, what the classes cover, and which share a model."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from oi_tasks.reports.page import render
+from oi_tasks.reports.page import render, share
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 720, 300, 56, 40, 16  # pixels of the curve
 
@@ -39,12 +40,14 @@ def classes_page(chosen: ClassesChosen) -> str:
         chosen=chosen,
         classes=classes,
         sentence=sentence(chosen),
+        even=math.log2(len(classes)) if classes else 0.0,
         by_level=by_level(chosen),
         curve=curve([row[chosen.unit] for row in classes], chosen.total),
         fates=fates(chosen),
         outcomes=Counter(fate["rule"].split(":")[0] for fate in chosen.labels.values()),
         most=max((row[chosen.unit] for row in classes), default=1) or 1,
         clusters=sorted(chosen.clusters, key=lambda cluster: not cluster["human"]),
+        counted=counted(chosen.clusters),
         name=lambda label: chosen.names.get(label, label),
     )
 
@@ -54,9 +57,15 @@ def sentence(chosen: ClassesChosen) -> str:
     gap = chosen.bound - chosen.bits
     best = "no choice is more even" if gap < 5e-5 else f"the most even choice has at most {gap:.3f} bits more"
     return (
-        f"{len(chosen.classes)} classes cover {chosen.covered[chosen.unit]:.2%} of {chosen.total:,} {chosen.unit},"
+        f"{len(chosen.classes)} classes cover {share(chosen.covered[chosen.unit])} of {chosen.total:,} {chosen.unit},"
         f" at {chosen.bits:.3f} bits; {best} that covers what was asked."
     )
+
+
+def counted(clusters: Sequence[Mapping[str, Any]]) -> str:
+    """How many clusters have a model, and how many are left out: `3, and 1 left out`; a note tells why one is."""
+    left_out = sum(bool(cluster["note"]) for cluster in clusters)
+    return f"{len(clusters) - left_out:,}" + (f", and {left_out:,} left out" if left_out else "")
 
 
 def by_level(chosen: ClassesChosen) -> list[dict[str, Any]]:
@@ -64,8 +73,8 @@ def by_level(chosen: ClassesChosen) -> list[dict[str, Any]]:
     rows = []
     for level in sorted({row["level"] for row in chosen.classes}):
         here = [row[chosen.unit] for row in chosen.classes if row["level"] == level]
-        share = sum(here) / chosen.total if chosen.total else 0.0
-        rows.append({"level": level, "classes": len(here), "examples": sum(here), "share": share})
+        of_all = sum(here) / chosen.total if chosen.total else 0.0
+        rows.append({"level": level, "classes": len(here), "examples": sum(here), "share": of_all})
     return rows
 
 

@@ -13,7 +13,8 @@ from oi_tasks.reports import error_plots
 from oi_tasks.reports.page import fixed, render
 from oi_tasks.reports.photo_strip import shape, small
 
-WORST = 20  # photos of a class
+WORST = 20  # photos of a class, where there are few classes
+PICTURES = 320  # of all classes together, so that a page stays below 5 MB
 PAIRS = 30  # rows of a table of pairs
 
 
@@ -31,8 +32,18 @@ class Judged:
     """The encoded photo of a row."""
 
 
-def errors_page(judged: Judged, model: str, subject: str, numbers: Mapping[str, Mapping[str, float | None]]) -> str:
-    """The page as self-contained HTML. `numbers` are those of the whole: value, low and high by name."""
+def errors_page(
+    judged: Judged,
+    model: str,
+    subject: str,
+    numbers: Mapping[str, Mapping[str, float | None]],
+    ids: Mapping[str, str] | None = None,
+) -> str:
+    """The page as self-contained HTML.
+
+    `model` and `subject` in words, `ids` those of both by what they are; `numbers` are those of the whole: value, low
+    and high by name.
+    """
     scores = judged.scores
     rows = scores.rows()
     photos = np.array([row["photos"] for row in rows])
@@ -51,6 +62,7 @@ def errors_page(judged: Judged, model: str, subject: str, numbers: Mapping[str, 
         "errors.html.j2",
         model=model,
         subject=subject,
+        ids=ids or {},
         photos=len(scores.present),
         numbers=numbers,
         rows=_classes(judged, rows, line, pairs),
@@ -68,8 +80,14 @@ def errors_page(judged: Judged, model: str, subject: str, numbers: Mapping[str, 
             for one, other, count, lift in confusion.together(scores.present)[:PAIRS]
         ],
         worst=_worst(judged, rows),
+        most=most_of_class(len(rows)),
         interval=_interval,
     )
+
+
+def most_of_class(classes: int) -> int:
+    """How many of its worst photos a class may show, at least one."""
+    return min(WORST, max(1, PICTURES // max(1, classes)))
 
 
 def _interval(found: Mapping[str, float | None]) -> str:
@@ -149,7 +167,7 @@ def _worst(judged: Judged, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, 
     found = []
     for place, row in enumerate(rows):
         places = np.flatnonzero(wrong[:, place])
-        places = places[np.argsort(-regret[places, place], kind="stable")][:WORST]
+        places = places[np.argsort(-regret[places, place], kind="stable")][: most_of_class(len(rows))]
         if len(places):
             shown = [_photo(judged, int(photo), place) for photo in places]
             found.append({"name": row["name"], "f1": row["f1"], "errors": int(wrong[:, place].sum()), "photos": shown})

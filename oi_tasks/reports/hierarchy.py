@@ -11,11 +11,12 @@ from oi_tasks.reports.hierarchy_findings import hierarchy_findings
 from oi_tasks.reports.page import render
 
 ROW, STEP, FIRST, MARGIN, TEXT = 18, 270, 70, 14, 300  # pixels: a leaf's height, a level's width, the first's, …
+LETTER = 7.4  # pixels of a letter at 13 pixels, about
 
 
 @dataclass(frozen=True)
 class Node:
-    """A label drawn: its place in pixels, and where its parent is (None: at the root)."""
+    """A label drawn: its place in pixels, and where the line to it starts, behind its parent's text or at the root."""
 
     label: str
     name: str
@@ -87,6 +88,7 @@ def draw(names: Mapping[str, str], forest: Forest, labels: Mapping[str, Mapping[
     root = (MARGIN, height / 2)
     most = max([*forest.whole.values(), 1])
     at = {label: (MARGIN + FIRST + STEP * depth[label], heights[label]) for label in order}
+    behind = {label: (at[label][0] + _room(names.get(label, label), forest, label), at[label][1]) for label in order}
     nodes = []
     for label in order:
         home = forest.home[label]
@@ -95,7 +97,7 @@ def draw(names: Mapping[str, str], forest: Forest, labels: Mapping[str, Mapping[
                 label,
                 names.get(label, label),
                 *at[label],
-                at[home] if home is not None else root,
+                behind[home] if home is not None else root,
                 2 + 6 * math.sqrt(forest.whole[label] / most),
                 forest.own.get(label, 0),
                 forest.whole[label],
@@ -105,6 +107,12 @@ def draw(names: Mapping[str, str], forest: Forest, labels: Mapping[str, Mapping[
         )
     width = MARGIN + FIRST + STEP * max(depth.values(), default=0) + TEXT
     return Drawing(width, height, root, tuple(nodes))
+
+
+def _room(name: str, forest: Forest, label: str) -> float:
+    """Pixels from a node's middle past its text, about; at most up to the next level."""
+    text = f"{name} {forest.own.get(label, 0):,} · {forest.whole[label]:,}"
+    return min(16 + LETTER * len(text), STEP - 20)
 
 
 def fate(label: str, labels: Mapping[str, Mapping[str, Any]]) -> str:

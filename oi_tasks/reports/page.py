@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from oi_tasks.reports import palette
+
 if TYPE_CHECKING:
     from jinja2 import Environment
 
@@ -65,5 +67,6 @@ def _environment() -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals.update(light=palette.css(palette.LIGHT), dark=palette.css(palette.DARK))
     environment.filters.update(number=number, fixed=fixed, share=share, plural=plural)
     return environment

@@ -14,7 +14,9 @@ SIDES = ("XMin", "XMax", "YMin", "YMax")
 Photo = Callable[[str], bytes | None]
 
 
-def with_pictures(findings: Sequence[Mapping[str, Any]], photo: Photo) -> list[list[dict[str, Any]]]:
+def with_pictures(
+    findings: Sequence[Mapping[str, Any]], photo: Photo, names: Mapping[str, str]
+) -> list[list[dict[str, Any]]]:
     """For each finding the pictures of its examples: caption, JPEG as a data URI, size in pixels, and the box's sides.
 
     An example without a photo that can be shown has none. A photo that many findings show is made small once.
@@ -32,7 +34,8 @@ def with_pictures(findings: Sequence[Mapping[str, Any]], photo: Photo) -> list[l
         for example in finding["examples"]:
             found = picture(example["ImageID"]) if example.get("ImageID") else None
             if found is not None:
-                caption = " ".join(str(example[name]) for name in ("ImageID", "LabelName") if example.get(name))
+                label = example.get("LabelName")
+                caption = " ".join(str(said) for said in (example["ImageID"], names.get(label), label) if said)
                 box = box_of(example)
                 pictures.append({"caption": caption, "boxes": [box] if box else [], **found})
         shown.append(pictures)
@@ -65,7 +68,7 @@ def box_of(example: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def shape(left: float, top: float, right: float, bottom: float, *, of: str = "other") -> dict[str, Any]:
-    """A box to draw, its sides as shares of the photo. `of` is `own` (green) or `other` (red)."""
+    """A box to draw, its sides as shares of the photo. `of` is `own` (blue) or `other` (orange, broken)."""
     return {
         "of": of,
         "x": min(left, right),

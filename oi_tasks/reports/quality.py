@@ -21,6 +21,7 @@ TAGS = {"critical": "bad", "warning": "warn", "info": "info"}
 
 def quality_page(quality: Mapping[str, Any], photo: Photo | None = None) -> str:
     """The page of what `quality.json` says, as self-contained HTML; `photo` gives the bytes of a photo by its id."""
+    names = quality.get("names", {})  # older outputs lack it
     counts = {level: sum(one["severity"] == level for one in quality["findings"]) for level in TAGS}
     suites: dict[str, list[dict[str, Any]]] = {}
     for expectation in quality["expectations"]:
@@ -38,7 +39,8 @@ def quality_page(quality: Mapping[str, Any], photo: Photo | None = None) -> str:
         checked=sum(one["status"] != "skipped" for one in quality["expectations"]),
         tables={name: rows for name, rows in quality["rows"].items() if rows["in"] or name != "unreadable"},
         columns=columns,
-        pictures=with_pictures(quality["findings"], photo or (lambda _: None)),
+        names=names,
+        pictures=with_pictures(quality["findings"], photo or (lambda _: None), names),
         examples_of={
             (table, finding["code"]): place
             for place, finding in enumerate(quality["findings"])

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from oi_tasks.core.class_table import class_document, clusters_for_people
 from oi_tasks.core.collapse import Asked, Collapsed, collapse
 from oi_tasks.core.hierarchy import Edge, Hierarchy, read_edges
-from oi_tasks.reports.classes import ClassesChosen, by_level, classes_page, curve
+from oi_tasks.reports.classes import ClassesChosen, by_level, classes_page, curve, sentence
 from oi_tasks.reports.hierarchy import draw, hierarchy_page
 from oi_tasks.reports.hierarchy_findings import HierarchyFinding, hierarchy_findings, paths
 from tests.conftest import shared_folder
@@ -70,6 +71,39 @@ def test_no_label_is_drawn_over_another() -> None:
     places = [(node.x, node.y) for node in draw(NAMES, done.forest, told.labels).nodes]
     for one, (x, y) in enumerate(places):
         assert all(abs(y - other_y) >= 18 for other_x, other_y in places[:one] if other_x == x)
+
+
+def test_no_line_runs_through_a_label() -> None:
+    done, told = chosen(SMALL, NAMES, SIZES, 250)
+    nodes = draw(NAMES, done.forest, told.labels).nodes
+    texts = {
+        node.y: node.x + node.radius + 4 + 7 * len(f"{node.name} {node.boxes:,}") for node in nodes if not node.leaf
+    }
+    starts = [node.parent for node in nodes if node.parent[1] in texts and done.forest.home[node.label] is not None]
+    assert starts
+    assert all(x > texts[y] for x, y in starts)
+
+
+def with_changes(**changes: Any) -> ClassesChosen:
+    return replace(chosen(SMALL, NAMES, SIZES, 250)[1], **changes)
+
+
+def test_persons_are_told_of_only_where_there_are_some_and_left_out_clusters_are_counted_apart() -> None:
+    one = {"title": "Bird", "classes": ["/m/bird"], "human": False, "note": ""}
+    plain = classes_page(with_changes(clusters=[one, one]))
+    assert "Persons, their parts" not in plain
+    assert "<dt>Clusters</dt><dd>2</dd>" in plain
+    other = classes_page(with_changes(clusters=[one | {"human": True}, one | {"note": "too few photos"}]))
+    assert "Persons, their parts" in other
+    assert "<dt>Clusters</dt><dd>1, and 1 left out</dd>" in other
+
+
+def test_a_share_has_one_form_and_bits_are_explained() -> None:
+    told = with_changes(covered={"boxes": 1.0})
+    assert "cover 100\N{NO-BREAK SPACE}% of 250 boxes" in sentence(told)
+    page = classes_page(told)
+    assert "100.00" not in page
+    assert "Bits are the entropy" in page
 
 
 def test_coverage_by_level_adds_up() -> None:

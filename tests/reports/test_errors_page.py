@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from oi_tasks.core.label_scores import LabelScores
+from oi_tasks.reports.error_plots import scatter
 from oi_tasks.reports.errors import WORST, Judged, errors_page
 
 NAMES = ("Owl", "Hen", "Cat", "<Girl>")
@@ -63,6 +64,38 @@ def test_the_worst_photos_are_the_wrong_ones_at_most_so_many_of_a_class(page: st
     )
     assert len(shown) == 2 * WORST
     assert {int(image_id, 16) for image_id in shown} <= set(range(30, 60))
+
+
+def drawn_sizes(photos: list[int], names: list[str]) -> list[str]:
+    """All texts of the plot of F1 against class size, where all classes have the same F1."""
+    return re.findall(r"<text[^>]*>([^<]+)</text>", scatter(photos, [0.5] * len(photos), names, None))
+
+
+@pytest.mark.parametrize("photos", [[2, 3, 5], [14, 14, 14], [1, 700, 90_000], [880, 1100, 1300]])
+def test_sizes_of_classes_are_plain_numbers(photos: list[int]) -> None:
+    texts = drawn_sizes(photos, ["Owl", "Hen", "Cat"])
+    ticks = [text for text in texts[: texts.index("photos of the class (count, logarithmic)")] if text != "0"]
+    assert ticks
+    assert all(re.fullmatch(r"[1-9][0-9,]*", tick) for tick in ticks)
+
+
+def test_a_name_without_room_is_left_to_the_table() -> None:
+    names = [f"A class with a long name {place}" for place in range(12)]
+    crowded = [text for text in drawn_sizes([100] * 12, names) if text in names]
+    assert 1 <= len(crowded) < 12
+    apart = [text for text in drawn_sizes([10**place for place in range(4)], list("abcd")) if text in "abcd"]
+    assert apart == list("abcd")
+
+
+def test_the_caption_names_the_marks_that_are_there(page: str) -> None:
+    assert "The orange square lies far below it" in page
+    assert "None lies far below it" in errors_page(judged(wrong=0), "m", "s", NUMBERS)
+
+
+def test_the_heading_is_words_and_ids_stand_below_it() -> None:
+    page = errors_page(judged(), "oi-classifier version 7", "test photos", NUMBERS, {"Training": "a" * 20})
+    assert "<h1>Errors of oi-classifier version 7</h1>" in page
+    assert f'<div class="id"><dt>Training</dt><dd><code>{"a" * 20}</code></dd></div>' in page
 
 
 def test_human_classes_stand_apart(page: str) -> None:

@@ -4,11 +4,14 @@ import base64
 import io
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from PIL import Image
 
+from oi_tasks.quality.summary import names_of_examples
 from oi_tasks.reports.page import number, plural, share
 from oi_tasks.reports.photo_strip import box_of
 from oi_tasks.reports.quality import columns, observed, quality_page, sentence
@@ -142,6 +145,38 @@ def test_examples_show_their_photo_with_the_box_drawn() -> None:
     data = base64.b64decode(re.search(r"data:image/jpeg;base64,([^\"]+)", first)[1])
     assert Image.open(io.BytesIO(data)).size == (200, 100)
     assert Tags(page)
+
+
+def test_labels_of_examples_have_their_names() -> None:
+    sides = {"XMin": 0.25, "XMax": 0.75, "YMin": 0.5, "YMax": 1.0}
+    examples = [{"table": "boxes", "ImageID": "a" * 16, "LabelName": "/m/01yrx", **sides}]
+    found = QUALITY | {"findings": [FINDING | {"examples": examples}], "set_apart": []}
+    page = quality_page(found | {"names": {"/m/01yrx": "<Cat>"}}, lambda _: jpeg())
+    assert f"<figcaption>{'a' * 16} &lt;Cat&gt; /m/01yrx</figcaption>" in page
+    assert "<td><code>/m/01yrx</code> &lt;Cat&gt;</td>" in page
+    assert "<td><code>/m/01yrx</code></td>" in quality_page(found), "older outputs have no names"
+
+
+def test_names_are_those_of_the_labels_in_examples(tmp_path: Path) -> None:
+    table = pl.DataFrame({"LabelName": ["/m/a", "/m/b", "/m/c"], "DisplayName": ["A", "B", None]})
+    table.write_parquet(tmp_path / "names.parquet")
+    labels = [{"LabelName": "/m/a"}, {"LabelName": "/m/c"}, {"LabelName": "/m/d"}, {"LabelName": None}, {}]
+    found = QUALITY | {"findings": [FINDING | {"examples": labels}]}
+    assert names_of_examples(found, tmp_path / "names.parquet") == {"/m/a": "A"}
+    table.rename({"DisplayName": "Other"}).write_parquet(tmp_path / "names.parquet")
+    assert names_of_examples(found, tmp_path / "names.parquet") == {}
+
+
+def test_what_did_not_hold_leads_to_the_findings_and_expectations_can_be_searched() -> None:
+    page = quality_page(QUALITY)
+    assert '<a href="#findings">1 did not: see findings</a>' in page
+    assert 'id="findings"' in page
+    held = EXPECTATION | {"status": "passed", "success": True, "failing": 0, "what": "There are no photos"}
+    page = quality_page(QUALITY | {"expectations": [held] * 4})
+    assert "did not: see findings" not in page
+    assert 'data-find="find an expectation"' in page
+    assert '<th scope="col">Fault looked for</th>' in page
+    assert page.count("held: no such fault") == 4
 
 
 @pytest.mark.parametrize("sides", [{}, {"XMin": None, "XMax": 1, "YMin": 0, "YMax": 1}, dict.fromkeys("abcd", 1)])

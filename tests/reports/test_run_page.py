@@ -77,6 +77,16 @@ def test_a_refusal_says_why_and_what_changed_most() -> None:
     assert '<a href="../classes/a.html">classes</a>' in text
 
 
+def test_what_was_judged_is_explained_and_the_bars_of_classes_have_a_heading() -> None:
+    text = page(VERDICT)
+    judged = text[text.index("What was judged") : text.index("What changed most")]
+    for title in ("Limit", "May lose", "Loses at most"):
+        assert f"{title}: " in judged
+    heads = re.search(r'<table class="classes sort".*?</thead>', text, re.S)[0]
+    assert "<td></td>" not in heads
+    assert '<th scope="col">F1, 0 to 1</th>' in heads
+
+
 def test_a_first_champion_has_nothing_to_compare_with() -> None:
     first = VERDICT | {"decision": "promote", "reasons": [], "champion": None, "changed_most": []}
     text = page(first, promoted=True)
