@@ -5,6 +5,8 @@ several seeds each, and writes a page: every variant against the base, seed by s
 change the classifier's recipe, the size and shape of the photos, or how labels become classes; where it needs a dataset
 of its own, that is made first. What was done before is reused. The models are registered as versions of
 `oi-classifier`; none of them is promoted.
+
+**What a run costs**: a training of the classifier for every variant and seed; for one at full size see docs/scaling.md.
 """
 
 from typing import Any

@@ -4,6 +4,9 @@ Started by hand: trains one detector (RetinaNet) on the newest dataset, with the
 compares the two on the same test photos: mean average precision, box recall by size, seconds a photo, on a page. What
 a retrain has done before is reused. The detector is registered as a version of `oi-detector`; the gate and the champion
 do not depend on it.
+
+**What a run costs**: one training of a detector beside what a retrain costs, of which what was done is reused; at full
+size see docs/scaling.md.
 """
 
 from airflow.sdk import DAG

@@ -3,6 +3,8 @@
 Every Sunday at noon: lists outputs, objects, checkpoints and model versions that are older than the profile's
 `keep_days` and that nothing refers to: no champion and no earlier one, no entry of the ledger, nothing younger. It
 removes nothing unless started by hand with *Remove*. Release files and photos are never touched.
+
+**What a run costs**: one listing of the store and of the registry, longer the more they hold; nothing is trained.
 """
 
 from airflow.sdk import DAG, CronTriggerTimetable, Param

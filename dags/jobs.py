@@ -186,11 +186,17 @@ def _operator() -> tuple[type[BaseOperator], Any]:
     return PodJobOperator, pod_arguments
 
 
-def job(name: str, profile: Any, *, trigger_rule: str = "all_success", **inputs: Any) -> Any:
-    """A task that runs a job. Inputs are results of other tasks, or plain values; returns its result as an XComArg."""
+def job(
+    name: str, profile: Any, *, trigger_rule: str = "all_success", outlets: Sequence[Asset] = (), **inputs: Any
+) -> Any:
+    """A task that runs a job. Inputs are results of other tasks, or plain values; returns its result as an XComArg.
+
+    `outlets`: the assets that its success publishes.
+    """
     operator, arguments = _operator()
     own = {key: value for key, value in arguments(name).items() if value is not None}
-    task = operator(task_id=name, job=name, profile=profile, inputs=inputs, trigger_rule=trigger_rule, **own)
+    own |= {"trigger_rule": trigger_rule, "outlets": list(outlets)}
+    task = operator(task_id=name, job=name, profile=profile, inputs=inputs, **own)
     return task.output
 
 

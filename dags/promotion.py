@@ -9,12 +9,13 @@ from typing import Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import Context, Param, task
+from airflow.sdk import Asset, Context, Param, task
 from oi_tasks.errors import coded
 
 import notify
 
 PROMOTE, SERVES = "promote", "serves"  # the verdicts of the gate and of the serve check that let a candidate on
+CHAMPION = Asset("oi_champion", uri="oi://champion")
 AUTOMATIC = {"answer": "automatic", "by": "", "at": "", "comment": ""}
 
 
@@ -117,5 +118,5 @@ def promotion(job: Callable[..., Any], profile: Any, planned: Any, verdict: Any)
     asked >> decided
     approval = decided["approval"]
     turned_down = job("turn_down", profile, verdict=verdict, approval=approval)
-    promoted = job("promote", profile, verdict=verdict, served=served, approval=approval)
+    promoted = job("promote", profile, outlets=[CHAMPION], verdict=verdict, served=served, approval=approval)
     return {"serve_check": served, "turn_down": turned_down, "promote": promoted}

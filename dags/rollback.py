@@ -7,6 +7,8 @@ refused.
 
 `oi rollback --reason …` does the same from a terminal. A version that was rolled back does not come back by itself: the
 gate refuses it until somebody rolls forward to it again.
+
+**What a run costs**: one load of a model and one answer by it; nothing is trained.
 """
 
 from typing import Any

@@ -3,6 +3,8 @@
 Every hour: compares the alias `champion` of `oi-cascade` in MLflow with what the ledger says. A move made in MLflow's
 own page is entered in the ledger as such, and the parts' aliases follow it; a promotion or rollback that died halfway
 is finished. The ledger itself is checked on the way: this fails where an entry is missing or was written over.
+
+**What a run costs**: one reading of the ledger and of the registry's aliases; nothing is trained.
 """
 
 from airflow.sdk import DAG, CronTriggerTimetable

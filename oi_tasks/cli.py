@@ -12,10 +12,12 @@ import typer
 from rich.console import Console
 
 from oi_tasks import __version__, commands
+from oi_tasks.commands.panels import Panels
 from oi_tasks.commands.steps import add_steps
 from oi_tasks.errors import OiError, coded
 
 app = typer.Typer(
+    cls=Panels,
     help="Open Images, retrained every night. Each step is a command; `oi STEP --schema` prints its fields.",
     no_args_is_help=True,
     epilog=commands.for_example(

@@ -4,7 +4,7 @@ The tab in Airflow and `oi status` show the same. A server that does not answer 
 is shown all the same.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -14,31 +14,14 @@ from oi_tasks.errors import OiError
 from oi_tasks.io.ledger import Ledger
 from oi_tasks.io.outputs import Outputs
 from oi_tasks.io.registry import ModelVersion, Registry
-from oi_tasks.io.store import REPORTS, WORK, Store
+from oi_tasks.io.report_list import Page, newest_pages, pages_of
+from oi_tasks.io.store import Store
 from oi_tasks.settings import Settings
 
 CASCADE = "oi-cascade"
 CHAMPION = "champion"
 RECENT = 10  # entries of the ledger, and pages, that a look shows
-# Jobs that write pages, and what the one that a result calls its `report` is about.
-WITH_PAGES = {
-    "validate": "data quality",
-    "collapse": "classes",
-    "evaluate": "errors",
-    "report": "retrain",
-    "compare_variants": "variants",
-    "compare_detector": "baseline",
-}
 Found = TypeVar("Found")
-
-
-@dataclass(frozen=True)
-class Page:
-    """A report: where it stands in the store (`bucket/key`), and what it is about."""
-
-    place: str
-    about: str
-    at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -67,10 +50,14 @@ class Overview:
     """The newest entries, newest first."""
     problems: tuple[str, ...]
     """What could not be asked, in a line each."""
+    earlier: tuple[Page, ...] = ()
+    """On the page of a run: the newest of other runs."""
+    registry_answers: bool = True
+    store_answers: bool = True
 
 
 def look(settings: Settings, dag_id: str = "", run_id: str = "") -> Overview:
-    """Look at the servers now; with a run's ids, the pages are those of that run."""
+    """Look at the servers now; with a run's ids, the pages are those of that run, and the newest others come after."""
     problems: list[str] = []
 
     def ask(question: Callable[[], Found], otherwise: Found) -> Found:
@@ -81,16 +68,19 @@ def look(settings: Settings, dag_id: str = "", run_id: str = "") -> Overview:
             return otherwise
 
     champion = ask(lambda: Registry(settings.mlflow_url).at_alias(CASCADE, CHAMPION), None)
+    registry_answers = not problems
     store = ask(lambda: _answering(settings), None)
     if store is None:
-        return Overview(champion, None, (), (), tuple(problems))
+        return Overview(champion, None, (), (), tuple(problems), (), registry_answers, store_answers=False)
     outputs = Outputs(store, settings.cache)
     quality = ask(lambda: _quality(outputs), None)
     no_pages: tuple[Page, ...] = ()
     no_entries: tuple[Entry, ...] = ()
-    pages = ask(lambda: _pages_of(store, dag_id, run_id) if run_id else _newest_pages(outputs), no_pages)
+    newest = ask(lambda: newest_pages(outputs, RECENT), no_pages)
+    pages = ask(lambda: pages_of(outputs, dag_id, run_id), no_pages) if run_id else newest
+    earlier = tuple(page for page in newest if page.place not in {own.place for own in pages}) if run_id else ()
     ledger = ask(lambda: tuple(Ledger(store).entries()[: -RECENT - 1 : -1]), no_entries)
-    return Overview(champion, quality, pages, ledger, tuple(problems))
+    return Overview(champion, quality, pages, ledger, tuple(problems), earlier, registry_answers)
 
 
 def _answering(settings: Settings) -> Store:
@@ -118,30 +108,6 @@ def _quality(outputs: Outputs) -> Quality | None:
         warnings=said["warnings"],
         page=said["report"],
     )
-
-
-def _newest_pages(outputs: Outputs) -> tuple[Page, ...]:
-    """The newest pages of any run."""
-    found = [
-        Page(page.place, page.about, _produced(output.manifest.produced))
-        for job in WITH_PAGES
-        for output in outputs.newest(job, RECENT)
-        for page in _pages_in(job, output.result)
-    ]
-    return tuple(sorted(found, key=lambda page: page.at or datetime.min, reverse=True)[:RECENT])
-
-
-def _pages_of(store: Store, dag_id: str, run_id: str) -> tuple[Page, ...]:
-    """The pages that the steps of a run wrote, by their results."""
-    results = (store.get_json(WORK, key) for key in store.list(WORK, f"runs/{dag_id}/{run_id}/"))
-    return tuple(page for said in results for page in _pages_in(said["job"], said["result"]))
-
-
-def _pages_in(job: str, result: Mapping[str, Any]) -> Iterator[Page]:
-    """The pages that a job's result names, by what they are about."""
-    for field, value in result.items():
-        if isinstance(value, str) and value.startswith(f"{REPORTS}/"):
-            yield Page(value, WITH_PAGES.get(job, job) if field == "report" else field)
 
 
 def _produced(produced: Mapping[str, Any]) -> datetime:

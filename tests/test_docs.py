@@ -12,6 +12,8 @@ from oi_tasks.profile.reference import reference
 CHECKOUT = Path(__file__).parents[1]
 DOCS = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
 LINK = re.compile(r"\[[^\]]*\]\((?!https?://|#)([^)#\s]+)")
+ANCHOR = re.compile(r"\[[^\]]*\]\((?!https?://)([^)#\s]*)#([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 COMMAND = re.compile(r"(?:^|[`/]|(?<!-n)\s)oi (?P<words>[a-z][a-z_-]*(?: [a-z][a-z-]*)?)")
 MAKE = re.compile(r"`make (?P<target>[a-z-]+)")
 
@@ -26,6 +28,32 @@ def commands() -> dict[str, set[str]]:
 def test_links_lead_to_files(path: Path) -> None:
     gone = [link for link in LINK.findall(path.read_text()) if not (path.parent / link).exists()]
     assert gone == []
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors that GitHub makes of a document's headings; lines of code that begin with # are none."""
+    headings = HEADING.findall(re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+def lost(path: Path, text: str) -> list[str]:
+    """The links of a document to headings that are not there."""
+    found = ANCHOR.findall(text)
+    return [
+        f"{to}#{anchor}"
+        for to, anchor in found
+        if anchor not in anchors((path.parent / to).read_text() if to else text)
+    ]
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def test_anchors_of_links_are_headings(path: Path) -> None:
+    assert lost(path, path.read_text()) == []
+
+
+def test_an_anchor_that_is_no_heading_is_noticed() -> None:
+    text = "# A `b`, c\n[1](#a-b-c) [2](#nosuch) [3](ingest.md#which-photos) [4](ingest.md#what-photos)\n"
+    assert lost(CHECKOUT / "docs" / "x.md", text) == ["#nosuch", "ingest.md#what-photos"]
 
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)

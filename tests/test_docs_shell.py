@@ -6,7 +6,7 @@ use: `oi profiles`, `oi validate`, `oi own-photos`, `oi classes`, `oi … --help
 Only parsed, since a run needs servers, a cluster or minutes: all other commands of `oi` (that they exist, take these
 options and arguments, and of a step that the job takes these fields), `make` (that the target is there), `python -m`
 (that the module is there), `docker` and `kubectl` (that the files they name are there), `mlflow` and `curl` (nothing).
-The whole of the tutorial is run by tests/e2e.
+tests/e2e runs `oi demo` and a rollback on servers of its own, but not the tutorial's very lines.
 """
 
 import csv

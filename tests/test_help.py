@@ -13,6 +13,7 @@ import pytest
 import typer
 
 from oi_tasks.cli import app
+from oi_tasks.commands.panels import OTHER, PANELS
 from oi_tasks.errors import BadInput
 from tests.shell_words import commands_of, parse_oi, without_assignments
 
@@ -95,6 +96,31 @@ def test_a_terminal_has_colours_and_no_color_takes_them_away() -> None:
     assert ESCAPE + "[32m" in on_a_terminal("doctor")
     assert not re.search(ESCAPE + r"\[[34]\d", on_a_terminal("doctor", NO_COLOR="1"))
     assert ESCAPE not in on_a_terminal("doctor", TERM="dumb")
+
+
+LONGEST = 55  # characters of a command's line, so that it is not cut off at 80 columns
+
+
+def test_the_list_of_commands_has_headings_and_none_is_cut_off() -> None:
+    piped, _ = through_a_pipe("--help", COLUMNS="80")
+    shown = on_a_terminal("--help", COLUMNS="80").replace("\r\n", "\n")
+    assert shown == piped
+    listed = piped.partition("Local servers:")[2].partition("For example:")[0]
+    assert "..." not in listed
+    assert "\u2026" not in listed
+    assert max(map(len, piped.partition("For example:")[0].splitlines())) <= 80
+    assert [line for line in piped.splitlines() if line in {f"{panel}:" for panel in (*PANELS, OTHER)}] == [
+        f"{panel}:" for panel in (*PANELS, OTHER)
+    ]
+    names = [line.split()[0] for line in listed.splitlines() if line.startswith("  ") and line.strip()]
+    assert sorted(names) == sorted(path.removeprefix("oi ") for path in COMMANDS if path.count(" ") == 1)
+
+
+@pytest.mark.parametrize("path", [path for path in COMMANDS if path.count(" ") == 1])
+def test_a_commands_line_in_the_list_is_whole_and_short(path: str) -> None:
+    line = COMMANDS[path].get_short_help_str(1000)
+    assert line.endswith(".")
+    assert len(line) <= LONGEST
 
 
 @pytest.mark.parametrize("words", [("doctor",), ("fetch", "--profile", "no"), ("--help",), ("fetch", "--nosuch")])

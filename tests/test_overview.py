@@ -3,6 +3,7 @@
 import json
 import socket
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
@@ -12,7 +13,7 @@ from oi_tasks.io.outputs import Outputs
 from oi_tasks.io.store import WORK, Store
 from oi_tasks.io.tracking import Tracking
 from oi_tasks.overview import look
-from oi_tasks.reports.overview import overview_page, sentence_of
+from oi_tasks.reports.overview import Question, overview_page, sentence_of
 from oi_tasks.settings import Settings
 from tests.conftest import Chain
 
@@ -53,19 +54,53 @@ def test_the_reports_of_a_run_are_those_of_its_steps(chain: Chain) -> None:
     store.put_json(WORK, "runs/oi_retrain/one/report.json", chain.said["report"])
     store.put_json(WORK, "runs/oi_retrain/one/gate.json", chain.said["gate"])
     store.put_json(WORK, "runs/oi_retrain/one/evaluate.json", chain.said["evaluate"])
-    pages = look(chain.settings, "oi_retrain", "one").pages
+    of_run = look(chain.settings, "oi_retrain", "one")
+    pages = of_run.pages
     assert {page.about: page.place for page in pages} == {
         "retrain": chain.said["report"]["result"]["report"],
         "errors": chain.said["evaluate"]["result"]["errors"],
         "boxes": chain.said["evaluate"]["result"]["boxes"],
     }
-    assert look(chain.settings, "oi_retrain", "two").pages == ()
+    everything = {page.place for page in look(chain.settings).pages}
+    assert {page.place for page in of_run.earlier} == everything - {page.place for page in pages} != set()
+    other = look(chain.settings, "oi_retrain", "two")
+    assert other.pages == ()
+    assert {page.place for page in other.earlier} == everything
+    text = overview_page(of_run, str, "one")
+    assert text.index("Reports of this run") < text.index(pages[0].place) < text.index("Reports of other runs")
+    assert text.index("Reports of other runs") < text.index(of_run.earlier[0].place)
+
+
+def test_a_report_says_what_it_is_about_before_where_it_stands(chain: Chain) -> None:
+    found = look(chain.settings)
+    says = {page.about: page.says for page in found.pages}
+    version = chain.said["gate"]["result"]["candidate"]
+    assert says["retrain"] == f"version {version}: promoted, profile small"
+    assert says["errors"] == f"version {version}"
+    assert says["data quality"].endswith(": fit to train on")
+    assert says["classes"] == says["hierarchy"]
+    text = overview_page(found, str)
+    retrain = next(page for page in found.pages if page.about == "retrain")
+    assert text.index(retrain.says) < text.index(f'<code class="place">{retrain.place}')
+
+
+def test_what_waits_for_a_person_is_shown_and_what_is_unknown_is_said(chain: Chain) -> None:
+    found = look(chain.settings)
+    page = "/dags/oi_retrain/runs/r/tasks/approve/required_actions"
+    asked = Question("Promote <b>version 3</b>?", page, datetime(2026, 11, 27, 2, 30, tzinfo=UTC))
+    text = overview_page(found, str, waiting=(asked,))
+    assert f'<a href="{page}">Promote &lt;b&gt;version 3&lt;/b&gt;?</a>' in text
+    assert 'class="when">2026-11-27 02:30<' in text
+    assert "Nothing waits for an answer." in overview_page(found, str, waiting=())
+    assert "Unknown: Airflow" in overview_page(found, str)
 
 
 def test_what_is_down_is_said_and_the_rest_is_shown(chain: Chain, nobody: str) -> None:
     no_registry = look(chain.settings.model_copy(update={"mlflow_url": nobody}))
     assert no_registry.champion is None
     assert no_registry.quality is not None
+    assert (no_registry.registry_answers, no_registry.store_answers) == (False, True)
+    assert "Champion unknown" in overview_page(no_registry, str)
     assert [nobody in problem for problem in no_registry.problems] == [True]
     no_store = look(chain.settings.model_copy(update={"store_endpoint": nobody}))
     assert no_store.champion is not None
@@ -73,7 +108,8 @@ def test_what_is_down_is_said_and_the_rest_is_shown(chain: Chain, nobody: str) -
     assert ["the store does not answer" in problem for problem in no_store.problems] == [True]
     page = overview_page(no_store, str)
     assert "Not all can be shown" in page
-    assert "the store does not answer" in page
+    assert "Unknown: the store does not answer." in page
+    assert "yet" not in page, "what is unknown is not said to be none"
 
 
 def test_the_page_shows_it_and_escapes_what_people_wrote(chain: Chain) -> None:
@@ -83,15 +119,30 @@ def test_the_page_shows_it_and_escapes_what_people_wrote(chain: Chain) -> None:
     page = overview_page(
         type(found)(found.champion, found.quality, found.pages, (evil,), ()), lambda place: f"/x/{place}"
     )
-    assert "version 1: rolled back, by Ann: &lt;script&gt;" in page
+    assert "version 1 became champion again, by Ann: &lt;script&gt;" in page
     assert f"/x/{found.pages[0].place}" in page
     assert "http" not in page.replace(chain.settings.mlflow_url, ""), "nothing is fetched from elsewhere"
 
 
-def test_a_refusal_reads_as_a_sentence() -> None:
-    facts = {"version": 4, "reasons": [{"code": "below_floor", "text": "macro F1 is 0.4, its floor 0.5"}]}
-    said = sentence_of(Entry(1, "2026-01-02T03:04:05", "refused", "k", facts, ""))
-    assert said == "version 4: refused: macro F1 is 0.4, its floor 0.5"
+@pytest.mark.parametrize(
+    ("event", "facts", "by", "why", "said"),
+    [
+        ("moved by hand", {"version": 2, "previous": 1}, "unknown", "the alias champion was moved in the registry",
+         "version 2 became champion (was 1): moved by hand in MLflow; by whom is unknown"),
+        ("moved by hand", {"version": None, "previous": 1}, "unknown", "gone",
+         "no version is champion any more (was 1): moved by hand in MLflow; by whom is unknown"),
+        ("promoted", {"version": 1, "previous": None}, "me@here", "passed the gate of the profile demo",
+         "version 1 became champion, by me@here: passed the gate of the profile demo"),
+        ("rolled back", {"version": 1, "previous": 2}, "Ann", "cats", "version 1 became champion again (was 2), by Ann: cats"),
+        ("refused", {"version": 4, "reasons": [{"code": "below_floor", "text": "macro F1 is 0.4, its floor 0.5"}]}, "", "",
+         "version 4 was refused by the gate: macro F1 is 0.4, its floor 0.5"),
+        ("promotion undone", {"version": 4, "previous": 3}, "", "it is gone",
+         "version 4 did not become champion: promotion undone: it is gone"),
+        ("something new", {}, "", "", "k: something new"),
+    ],
+)  # fmt: skip
+def test_an_entry_reads_as_a_sentence(event: str, facts: dict, by: str, why: str, said: str) -> None:
+    assert sentence_of(Entry(1, "2026-01-02T03:04:05", event, "k", facts, "", by, why)) == said
 
 
 def test_an_alias_nobody_set_is_no_champion(settings: Settings) -> None:

@@ -4,13 +4,18 @@ Behind Airflow's own login: who may read the DAGs sees it, nobody else. Reports 
 origin, so that a page can do nothing in Airflow's name.
 """
 
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from airflow.api_fastapi.core_api.security import requires_access_dag
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from airflow.plugins_manager import AirflowPlugin
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.exception_handlers import http_exception_handler
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+
+if TYPE_CHECKING:
+    from oi_tasks.reports.overview import Question
 
 PREFIX = "/open-images"
 SANDBOX = (
@@ -37,13 +42,49 @@ async def refuse(request: Request, refusal: HTTPException) -> Response:
 
 
 @app.get("/")
-def overview(dag_id: str = "", run_id: str = "") -> HTMLResponse:
-    """How things stand; on a run's page, with that run's reports."""
+def overview(user: GetUserDep, dag_id: str = "", run_id: str = "") -> HTMLResponse:
+    """How things stand; on a run's page, with that run's reports first."""
     from oi_tasks.overview import look
     from oi_tasks.reports.overview import overview_page
     from oi_tasks.settings import settings
 
-    return HTMLResponse(overview_page(look(settings(), dag_id, run_id), _address, run_id))
+    waiting = questions(get_auth_manager().get_authorized_dag_ids(user=user, method="GET"))
+    return HTMLResponse(overview_page(look(settings(), dag_id, run_id), _address, run_id, waiting))
+
+
+def questions(dags: set[str]) -> "tuple[Question, ...] | None":
+    """What waits for a person's answer in these DAGs, oldest first; None where Airflow's database does not tell.
+
+    The API server, where plugins run, has the database at hand; its REST API would want somebody's password.
+    """
+    from airflow.models.hitl import HITLDetail
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+    from airflow.utils.state import TaskInstanceState
+    from oi_tasks.reports.overview import Question
+    from sqlalchemy import select
+    from sqlalchemy.exc import SQLAlchemyError
+
+    asked = (
+        select(HITLDetail, TaskInstance.dag_id, TaskInstance.run_id, TaskInstance.task_id)
+        .join(TaskInstance, HITLDetail.ti_id == TaskInstance.id)
+        .where(TaskInstance.state == TaskInstanceState.AWAITING_INPUT, HITLDetail.responded_at.is_(None))
+        .where(TaskInstance.dag_id.in_(dags))
+        .order_by(HITLDetail.created_at)
+    )
+    try:
+        with create_session(scoped=False) as session:
+            return tuple(
+                Question(asks.subject, _where_to_answer(*task), asks.created_at)
+                for asks, *task in session.execute(asked).all()
+            )
+    except SQLAlchemyError:
+        return None
+
+
+def _where_to_answer(dag_id: str, run_id: str, task_id: str) -> str:
+    """The page of required actions of a task."""
+    return f"/dags/{dag_id}/runs/{quote(run_id, safe='')}/tasks/{task_id}/required_actions"
 
 
 @app.get("/report/{key:path}")

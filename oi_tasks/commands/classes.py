@@ -24,7 +24,8 @@ RULES = Classes()
 @app.command(
     "classes",
     epilog=for_example("oi classes hierarchy.json class-descriptions-boxable.csv counts.csv --max-classes 76"),
-    rich_help_panel="Data",
+    rich_help_panel="Profiles and data",
+    short_help="Choose classes from a hierarchy and counts, no server.",
 )
 def classes(
     hierarchy: Annotated[Path, typer.Argument(help="the hierarchy, as published: JSON")],

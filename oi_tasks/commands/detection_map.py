@@ -22,6 +22,7 @@ SHOWN = 5  # labels named in a remark
         "  --predictions predictions.csv",
     ),
     rich_help_panel="Models",
+    short_help="Mean average precision of boxes, Open Images rules.",
 )
 def detection_map(
     boxes: Annotated[Path, typer.Option("--boxes", help="true boxes: the release's annotations-bbox CSV")],

@@ -17,7 +17,11 @@ COLOURS = {"ok": "green", "failed": "red", "not configured": "dim", "unknown": "
 WIDE = 1000  # columns: more than any line has
 
 
-@app.command("doctor", epilog=for_example("oi doctor --profile demo", "OI_ENV_FILE=.oi/env oi doctor --json"))
+@app.command(
+    "doctor",
+    short_help="Check store, MLflow, Airflow and cluster.",
+    epilog=for_example("oi doctor --profile demo", "OI_ENV_FILE=.oi/env oi doctor --json"),
+)
 def doctor(
     profile: ProfileOption = "demo",
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,

@@ -39,6 +39,7 @@ SHOWN = 12  # classes in the table, the weakest first
         "oi evaluate --profile demo --set dataset=$DATASET --set classifier=$CLASSIFIER   # the step",
     ),
     rich_help_panel=PANEL,
+    short_help="Score a model on a folder, or a candidate as a step.",
 )
 def evaluate(
     folder: Annotated[str, typer.Argument(help="a folder in release form; without one, the step of the pipeline")] = "",

@@ -45,7 +45,12 @@ def console_of_servers() -> "Iterator[Console]":
         raise taken.problems[-1] from None
 
 
-@app.command("up", epilog=for_example("oi up", "OI_AIRFLOW_PORT=8081 oi up"), rich_help_panel=PANEL)
+@app.command(
+    "up",
+    epilog=for_example("oi up", "OI_AIRFLOW_PORT=8081 oi up"),
+    rich_help_panel=PANEL,
+    short_help="Start MinIO, MLflow and Airflow, or find them running.",
+)
 def up() -> None:
     """Start MinIO, MLflow and Airflow beside the checkout, or find them running."""
     from oi_tasks.local import services
@@ -56,7 +61,7 @@ def up() -> None:
 
 @app.command("down", epilog=for_example("oi down"), rich_help_panel=PANEL)
 def down() -> None:
-    """End the servers that `oi up` or `oi demo` started, and nothing else."""
+    """End what `oi up` or `oi demo` started, nothing else."""
     from oi_tasks.local import services
 
     with console_of_servers() as console:
@@ -64,7 +69,12 @@ def down() -> None:
             console.print("nothing runs")
 
 
-@app.command("demo", epilog=for_example("oi demo", "oi demo --profile real-photos"), rich_help_panel=PANEL)
+@app.command(
+    "demo",
+    epilog=for_example("oi demo", "oi demo --profile real-photos"),
+    rich_help_panel=PANEL,
+    short_help="Start the servers, and train to a promoted model.",
+)
 def demo(profile: Annotated[str, typer.Option("--profile", help="the profile to run with")] = "demo") -> None:
     """Start the servers, ingest, retrain, and follow it until a model is promoted."""
     from oi_tasks.local.demo import demo as run_demo

@@ -26,6 +26,7 @@ gate:
     "own-photos",
     epilog=for_example("oi own-photos pictures my-release", "oi own-photos pictures my-release --boxes boxes.csv"),
     rich_help_panel=PANEL,
+    short_help="Make a release and a profile of your own photos.",
 )
 def own_photos(
     photos: Annotated[Path, typer.Argument(help="a folder that holds a folder of photos for each class")],

@@ -24,6 +24,7 @@ app = typer.Typer()
         "oi pod train_classifier --profile demo --gpus 2 --json",
     ),
     rich_help_panel=PANEL,
+    short_help="Print the pod of a job as a DAG makes it.",
 )
 def pod(
     job: Annotated[str, typer.Argument(help="the job, such as train_classifier")],

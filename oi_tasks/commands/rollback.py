@@ -23,6 +23,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="print the result as JS
         'oi rollback --reason "misses dogs"', 'oi rollback --to 12 --reason "12 was the last good one" --by ann'
     ),
     rich_help_panel=PANEL,
+    short_help="Bring an earlier champion back, with a reason.",
 )
 def rollback(reason: ReasonOption, to: ToOption = None, by: ByOption = "", as_json: JsonOption = False) -> None:
     """Bring an earlier champion back: the cascade and its parts, with the reason in the ledger."""

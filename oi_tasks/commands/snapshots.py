@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 snapshot = typer.Typer()
-app.add_typer(snapshot, name="snapshot", rich_help_panel=PANEL)
+app.add_typer(snapshot, name="snapshot", short_help=JOBS["snapshot"], rich_help_panel=PANEL)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
 SnapshotArgument = Annotated[str, typer.Argument(help="an id, its first digits, or `latest`")]

@@ -20,26 +20,29 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
 @app.command("status", epilog=for_example("oi status", "oi status --json"), rich_help_panel=PANEL)
 def status(as_json: Annotated[bool, typer.Option("--json", help="print it as JSON")] = False) -> None:
-    """Tell what runs here (pid, address, health, memory), who is champion, and what happened last."""
+    """Tell what runs, who is champion, what happened last.
+
+    Of each local server its pid, address, health and memory; then the champion, the newest snapshot and its quality,
+    the last run of each DAG with its note, what waits for a person's answer, and the newest entries of the ledger.
+    What does not answer is named, and the rest is shown.
+    """
     from oi_tasks.local import services
     from oi_tasks.overview import look
     from oi_tasks.settings import Settings
 
     state = state_folder()
     servers = list(services.status(state))
-    down = any(server.problem for server in servers if server.name in ("minio", "mlflow"))
     env_file = state / "env"
     local = env_file.is_file()
-    found = None if local and down else look(Settings(_env_file=env_file if local else None))
+    found = look(Settings(_env_file=env_file if local else None))
     airflow = _airflow(state) if local and not servers[-1].problem else {}
     if as_json:
-        said = {"servers": [asdict(server) for server in servers], "pipeline": found and asdict(found), **airflow}
+        said = {"servers": [asdict(server) for server in servers], "pipeline": asdict(found), **airflow}
         print(json.dumps(said, indent=2, default=str))
         return
     with console_of_servers() as console:
         _print_servers(console, servers)
-        if found is not None:
-            _print_pipeline(console, found, airflow)
+        _print_pipeline(console, found, airflow)
 
 
 def _airflow(state: Any) -> dict[str, Any]:
@@ -84,13 +87,18 @@ def _print_pipeline(console: "Console", found: "Overview", airflow: dict[str, An
     from oi_tasks.reports.overview import sentence_of
 
     champion, quality = found.champion, found.quality
-    lines = [("champion", f"oi-cascade version {champion.version}, {champion.page}" if champion else "none yet")]
+    none = "none yet" if found.registry_answers else "unknown: MLflow does not answer"
+    lines = [("champion", f"oi-cascade version {champion.version}, {champion.page}" if champion else none)]
     if quality is not None:
         fit = "not fit to train on" if quality.critical else "fit to train on"
         counts = f"{quality.photos:,} photos, {quality.boxes:,} boxes, {quality.warnings} warnings"
         lines.append(("snapshot", f"{quality.snapshot}: {fit}; {counts}"))
+    elif not found.store_answers:
+        lines += [(name, "unknown: the store does not answer") for name in ("snapshot", "ledger")]
     for dag, run in airflow.get("runs", {}).items():
         lines.append((dag, f"{run['state']}, started {(run['start_date'] or 'not yet')[:16].replace('T', ' ')} UTC"))
+        if run["note"]:
+            lines.append(("", " ".join(run["note"].split())))
     lines += [("waits", f"{subject} (an answer is asked for in Airflow)") for subject in airflow.get("waiting", ())]
     lines += [("ledger", f"{entry.number}. {sentence_of(entry)}") for entry in found.ledger[:3]]
     problems = [*found.problems, *([airflow["problem"]] if "problem" in airflow else [])]

@@ -23,6 +23,7 @@ OWN_WORDS = (2, 3, 4, 75)  # statuses by which a job says what its failure means
     "torchrun",
     epilog=for_example("oi torchrun 2 train_classifier --profile demo --set dataset=$DATASET"),
     rich_help_panel=PANEL,
+    short_help="Train with several processes, one for each GPU.",
     context_settings={"allow_interspersed_args": False},  # what follows the number is the training's
 )
 def torchrun(

@@ -42,6 +42,7 @@ COLOURS = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
         "oi validate my-release --page quality.html", "oi validate --profile demo --set snapshot=$SNAPSHOT   # the step"
     ),
     rich_help_panel=PANEL,
+    short_help="Judge a release with Great Expectations.",
 )
 def validate(
     folder: Annotated[str, typer.Argument(help="a release in a folder; left out, a snapshot of the store")] = "",

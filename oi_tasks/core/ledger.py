@@ -14,6 +14,7 @@ STARTED = {f"{kind} started": kind for kind in (PROMOTION, ROLLBACK)}
 DONE = {"promoted": PROMOTION, "rolled back": ROLLBACK}
 UNDONE = {f"{kind} undone": kind for kind in (PROMOTION, ROLLBACK)}
 MOVED, PASSED, REFUSED, REJECTED = "moved by hand", "passed", "refused", "rejected"
+UNANSWERED = "not approved in time"
 
 
 @dataclass(frozen=True)

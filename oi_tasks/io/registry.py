@@ -90,7 +90,7 @@ class Registry:
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
         """The JSON answer; None where the registry has no such thing."""
-        fix = "is it running? `oi status` tells; its address is OI_MLFLOW_URL"
+        fix = "is it running? `oi up` starts the local one; the address is OI_MLFLOW_URL"
         address = f"{self.url}/api/2.0/mlflow/{path}"
         try:
             reply = urllib3.request(method, address, json=body, timeout=TIMEOUT, retries=False)

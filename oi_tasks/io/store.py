@@ -106,7 +106,7 @@ class Store:
             if isinstance(error, OSError) and (error.filename is not None or is_full(error)):
                 raise  # a local file, not the store
             reason = type(error).__name__
-            fix = "is it running? `oi status` tells; its address is OI_STORE_ENDPOINT"
+            fix = "is it running? `oi up` starts the local one; the address is OI_STORE_ENDPOINT"
             raise Unreachable(f"the store does not answer: {reason}", where, fix, "store_down") from None
 
     def check(self) -> None:

@@ -61,7 +61,7 @@ class Tracking:
         """Raise Unreachable unless an MLflow server answers."""
         import urllib3
 
-        fix = "is it running? `oi status` tells; its address is OI_MLFLOW_URL"
+        fix = "is it running? `oi up` starts the local one; the address is OI_MLFLOW_URL"
         try:
             answer = urllib3.request(
                 "GET", f"{self.url}/health", timeout=5, retries=urllib3.Retry(2, backoff_factor=0.5)

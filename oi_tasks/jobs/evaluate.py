@@ -227,6 +227,7 @@ class Evaluate(Job):
         pinned = candidate.pinned
         tags = {"dataset": self.dataset, "classes_key": pinned.classes_key, "parts": self._parts_key()}
         tags |= {name: f"version {version}" for name, version in pinned.parts.items()}
+        tags |= {"snapshot": snapshot} if (snapshot := self._snapshot(io)) else {}
         summary = f"{len(candidate.classes)} classes; clusters {', '.join(candidate.clusters) or 'none'}"
         with io.tracking.run(self.name, "cascade", {"dataset": self.dataset}, {"parts": dict(pinned.parts)}) as run:
             measured = {
@@ -250,21 +251,25 @@ class Evaluate(Job):
         airflow = airflow_page(io.settings.airflow_url, io.result_to or "")
         return links | ({"airflow_page": airflow} if airflow else {})
 
+    def _snapshot(self, io: JobIO) -> str:
+        """The snapshot that the dataset was made of; empty where the dataset does not tell."""
+        validated = io.input("shards", self.dataset).manifest.fields.get("validated")
+        return str(io.input("validate", validated).manifest.fields["snapshot"]) if validated else ""
+
     def _card(self, io: JobIO, version: int, candidate: "Cascade", scores: dict[str, Any]) -> str:
         """The model card of the version, by this evaluation."""
         from oi_tasks.reports.card import Card
 
-        validated = io.input("shards", self.dataset).manifest.fields.get("validated")
         return Card(
             model=CASCADE,
             version=version,
-            snapshot=io.input("validate", validated).manifest.fields["snapshot"] if validated else "",
+            snapshot=self._snapshot(io),
             dataset=self.dataset,
             classes=candidate.meta.names,
             clusters=candidate.clusters,
             test_photos=scores["test_photos"],
             numbers=scores["numbers"],
-            errors=f"{REPORTS}/{self._page('errors')}",
+            errors=f"{io.store.endpoint}/{REPORTS}/{self._page('errors')}",
         ).markdown()
 
 

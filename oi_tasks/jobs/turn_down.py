@@ -2,13 +2,11 @@
 
 from typing import Any, ClassVar, Self
 
-from oi_tasks.core.ledger import REJECTED
+from oi_tasks.core.ledger import REJECTED, UNANSWERED
 from oi_tasks.io.ledger import Ledger
 from oi_tasks.jobs.base import Job, JobIO, JobResult, OutputId
 from oi_tasks.jobs.promote import Approval
 from oi_tasks.profile import Profile
-
-UNANSWERED = "not approved in time"
 
 
 class TurnDown(Job):

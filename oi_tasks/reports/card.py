@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 LONGEST = 5000  # characters: MLflow's column for a description holds no more on PostgreSQL
+HEADLINE = (("macro F1", "classifier", "macro_f1"), ("mAP", "cascade", "map"))  # as called, by part and figure
 FIGURES = ("classifier", "cascade")  # whose figures all stand in the card; of a cluster its mean_iou alone
 # Of each kind of part: what it says of a photo, and how it is called.
 PARTS = {
@@ -28,6 +29,7 @@ class Card:
     test_photos: int
     numbers: Numbers
     errors: str
+    """Where the page of its errors stands: an address, or its place in the store."""
 
     def markdown(self) -> str:
         """The card, names of classes left out at the end where it would be longer than the registry takes."""
@@ -36,6 +38,8 @@ class Card:
     def _text(self, names: str) -> str:
         clusters = ", ".join(self.clusters) or "none: it finds no boxes"
         return f"""\
+{self._sentence()}
+
 **Data**: snapshot `{self.snapshot or "unknown"}`, dataset `{self.dataset}`.
 
 **Classes** ({len(self.classes)}): {names}.
@@ -47,7 +51,7 @@ class Card:
 | part | figure | value | interval |
 |---|---|---|---|
 {self._figures()}
-Where it errs: `{self.errors}`.
+Where it errs: {f"[the error analysis]({self.errors})" if "://" in self.errors else f"`{self.errors}`"}.
 
 **Limits**: it knows these classes alone; anything else it takes for one of them, or for nothing. The figures hold for \
 photos like those of the snapshot; `oi evaluate FOLDER` measures on yours. Boxes come from coarse masks: objects of a \
@@ -61,6 +65,15 @@ print(model.predict(pandas.DataFrame({{"photo": [open("photo.jpg", "rb").read()]
 ```
 or `oi predict photo.jpg --model models:/{self.model}/{self.version}`.
 """
+
+    def _sentence(self) -> str:
+        """The version and its two figures that matter most, as far as they are known."""
+        known = [
+            f"{called} {value:.3f}"
+            for called, part, name in HEADLINE
+            if (value := self.numbers.get(part, {}).get(name, {}).get("value")) is not None
+        ]
+        return f"Version {self.version}: {', '.join(known) or 'nothing measured'} on {self.test_photos:,} test photos."
 
     def _figures(self) -> str:
         rows = [

@@ -54,6 +54,8 @@ def test_a_dag_says_what_it_does(bag, dag_id: str) -> None:
     dag = bag.dags[dag_id]
     assert dag.doc_md.startswith("###")
     assert dag.description
+    (costs,) = [part for part in dag.doc_md.split("\n\n") if part.startswith("**What a run costs**: ")]
+    assert ("docs/scaling.md" in costs) == ("training" in dag.tags)
     assert dag.max_active_runs == 1
     assert dag.catchup is False
     assert "open-images" in dag.tags
@@ -74,6 +76,17 @@ def test_the_schedules(bag) -> None:
     assert isinstance(retrain.timetable, CronTriggerTimetable)
     assert retrain.timetable.expression == "0 2 * * *"
     assert [asset.name for asset in retrain.asset_condition.objects] == ["oi_dataset"]
+
+
+def test_the_assets_tell_the_story_from_a_dataset_to_a_champion(bag) -> None:
+    published = {
+        f"{dag_id}.{task.task_id}": [asset.name for asset in task.outlets]
+        for dag_id, dag in bag.dags.items()
+        for task in dag.tasks
+        if task.outlets
+    }
+    assert published == {"oi_ingest.publish": ["oi_dataset"], "oi_retrain.promote": ["oi_champion"]}
+    assert [asset.name for asset in bag.dags["oi_retrain"].get_task("dataset").inlets] == ["oi_dataset"]
 
 
 def test_no_training_before_the_data_gate(bag) -> None:

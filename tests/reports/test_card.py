@@ -40,7 +40,16 @@ def test_it_says_data_classes_figures_limits_and_how_to_call_it() -> None:
     assert "iou_of_dog" not in said
     assert 'mlflow.pyfunc.load_model("models:/oi-cascade/7")' in said
     assert "**Limits**" in said
-    assert "oi-reports/errors/e.html" in said
+    assert "Where it errs: `oi-reports/errors/e.html`." in said
+
+
+def test_it_begins_with_a_sentence_and_links_to_the_errors_where_their_address_is_known() -> None:
+    assert CARD.markdown().startswith("Version 7: macro F1 0.812 on 1,234 test photos.\n\n")
+    boxes = {"map": {"value": 0.0424, "low": None, "high": None}}
+    said = replace(CARD, numbers={**CARD.numbers, "cascade": boxes}, errors="http://store/oi-reports/e.html").markdown()
+    assert said.startswith("Version 7: macro F1 0.812, mAP 0.042 on 1,234 test photos.\n\n")
+    assert "Where it errs: [the error analysis](http://store/oi-reports/e.html)." in said
+    assert replace(CARD, numbers={}).markdown().startswith("Version 7: nothing measured on")
 
 
 def test_that_of_a_part_says_what_it_is_and_how_it_is_called() -> None:
@@ -129,4 +138,5 @@ def test_a_candidate_has_the_card_of_its_evaluation_and_tags_that_lead_on(chain:
     assert f'load_model("models:/oi-cascade/{version}")' in kept.description
     assert chain.output("snapshot").id in kept.description
     assert kept.tags["errors_page"].endswith(evaluation.result["errors"])
+    assert kept.tags["snapshot"] == chain.output("snapshot").id
     assert f"/runs/{evaluation.result['mlflow_run']}" in kept.tags["mlflow_page"]

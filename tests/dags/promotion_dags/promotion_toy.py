@@ -11,10 +11,10 @@ from promotion import promotion
 from run_note import note_at_end
 
 
-def job(name: str, profile: Any, **inputs: Any) -> Any:
+def job(name: str, profile: Any, outlets: Any = (), **inputs: Any) -> Any:
     """A task that returns what the form says of the job, and what it was given."""
 
-    @task(task_id=name)
+    @task(task_id=name, outlets=list(outlets))
     def said(given: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
         result = params[name] | (answered(given["approval"]) if name == "turn_down" else {})
         return {"id": params["verdict_id"], "reused": False, "result": result, "given": given}
