@@ -1,5 +1,6 @@
 """What all tests share: the folders beside the checkout, and one set of real servers."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,6 +96,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 NEEDS_SERVERS = {"servers", "store_settings", "versitygw_settings", "cluster"}
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Between two edits, files that are slow as a whole are not even imported: that alone takes seconds."""
+    if config.option.markexpr != "not slow" or not collection_path.name.startswith("test_"):
+        return None
+    marks = re.findall(r"^pytestmark = .*$", collection_path.read_text(), re.MULTILINE)
+    return True if any("pytest.mark.slow" in mark for mark in marks) else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -66,11 +66,11 @@ def _retrain(done: Mapping[str, Any]) -> str:
 def refusal(said: Mapping[str, Any]) -> str:
     """The sentence on a candidate that the gate, the serve check, a person or the time refused; else empty.
 
-    `said` is as for `run_note`. What failed is no refusal.
+    `said` is as for `run_note`. What failed is no refusal, and what a night found unchanged was told before.
     """
     done = {job: value for job, value in said.items() if value}
     verdict, served = done.get("gate"), done.get("serve_check")
-    if verdict is None or "promote" in done:
+    if verdict is None or "promote" in done or nothing_new(done):
         return ""
     unserved = served is not None and served["result"]["verdict"] != "serves"
     refused = verdict["result"]["verdict"] != "promote" or unserved or "turn_down" in done

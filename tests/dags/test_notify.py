@@ -118,6 +118,7 @@ def test_a_mail_is_sent(notify, monkeypatch, mail_server: int, mailbox) -> None:
     assert "below_floor: macro_f1 is 0.1" in mailbox[0]
 
 
+@pytest.mark.slow
 def test_how_a_run_ended_is_told_with_its_report_and_once(notify, monkeypatch, caplog, store: Settings) -> None:
     monkeypatch.delenv("AIRFLOW_CONN_OI_NOTIFY", raising=False)
     monkeypatch.setattr(notify, "settings", lambda: store)

@@ -22,6 +22,7 @@ from oi_tasks.profile import Profile
 from oi_tasks.settings import Settings
 from oi_tasks.settings import settings as process_settings
 
+pytestmark = pytest.mark.slow
 BOXES, PHOTOS = "train-annotations-bbox.csv", 30
 
 

@@ -15,7 +15,7 @@ def test_every_threshold_has_what_counting_cells_gives() -> None:
     known = random.random((6, 3)) < 0.8
     counts = MaskCounts(3)
     for photo in range(6):
-        counts.add(masks[photo, None], true[photo, None], known[photo, None])
+        counts.add(masks[photo, None], true[photo, None], known[photo, None, :, None, None])
     labels = ["/m/a", "/m/b", "/m/c"]
     rows = mask_curves({"cats": counts}, {"cats": labels}, {label: label[-1] for label in labels})
     assert len(rows) == 3 * 19

@@ -153,6 +153,7 @@ UNANSWERED = said(candidate=4, entry=1, by="", why="nobody answered, and the tim
         ),
         (retrain(), ""),
         (retrain(True), ""),
+        (retrain(True, **REFUSED | {"gate": REFUSED["gate"] | {"reused": True}}), ""),  # told on an earlier night
         (retrain(promote=None), ""),  # it failed on the way: told as a step that failed
         ({"plan": said(), "gate": None}, ""),
         (ingest(), ""),

@@ -19,6 +19,7 @@ from tests.reports.test_errors_page import NUMBERS
 from tests.reports.test_quality_page import QUALITY
 from tests.reports.test_run_page import SCORES, STEPS, VERDICT
 
+pytestmark = pytest.mark.slow
 CLASSES, CLUSTERS, EACH = 76, 12, 30
 LABELS = tuple(f"/m/{place:04}" for place in range(CLASSES))
 NAMES = tuple(f"Class with a name {place}" for place in range(CLASSES))
