@@ -51,6 +51,7 @@ def test_the_real_release_is_covered_evenly(real: dict[str, Any], real_files: tu
     assert all(to["rule"].split(":")[0] in ("kept", "rolled up", "dropped") for to in real["labels"].values())
 
 
+@pytest.mark.slow
 def test_the_order_of_the_files_does_not_matter(
     real: dict[str, Any], real_files: tuple[str, str, str], tmp_path: Path
 ) -> None:

@@ -51,6 +51,7 @@ def test_what_is_no_number_in_some_resamples_is_left_out_of_the_interval() -> No
     assert np.isnan(interval(np.array([np.nan, np.nan]))).all()
 
 
+@pytest.mark.slow
 def test_a_paired_difference_is_of_photos_drawn_together() -> None:
     truth, ours, theirs = drawn_labels(3)
     known = np.ones_like(truth)

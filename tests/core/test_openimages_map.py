@@ -266,6 +266,7 @@ def a_case(draw: random.Random) -> tuple[list, list, list]:
 
 
 @pytest.mark.parametrize("expand", [False, True], ids=["as given", "expanded"])
+@pytest.mark.slow
 def test_thousands_of_random_cases_against_the_plain_one(expand: bool, monkeypatch) -> None:
     draw, seen = random.Random(7), 0
     for number in range(1200):

@@ -166,6 +166,7 @@ def test_the_form_of_a_rollback_asks_for_a_reason(bag) -> None:
 HEAVY = ("torch", "mlflow", "great_expectations", "pandas", "polars", "kubernetes", "timm")
 
 
+@pytest.mark.slow
 def test_parsing_imports_nothing_heavy() -> None:
     code = (
         "import sys\n"

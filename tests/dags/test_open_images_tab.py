@@ -87,6 +87,7 @@ print(json.dumps([[one.subject, one.page, f"{one.since:%H:%M}"] for one in tab.q
 """
 
 
+@pytest.mark.slow
 def test_what_waits_is_read_from_airflows_own_database_for_the_dags_that_one_may_read(tmp_path: Path) -> None:
     env = os.environ | {"AIRFLOW_HOME": str(tmp_path), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
     done = subprocess.run([sys.executable, "-c", ASKED, TAB], env=env, capture_output=True, text=True, timeout=300)

@@ -50,6 +50,7 @@ def test_free_ports_are_all_different() -> None:
     assert len({value for name, value in free.items() if name.endswith("_port")}) == 6
 
 
+@pytest.mark.slow
 def test_each_taken_port_is_named_with_its_holder_and_the_way_out(taken: int) -> None:
     with socket.create_server(("127.0.0.1", 0)) as second:
         both = {"minio_port": taken, "mlflow_port": second.getsockname()[1]}
@@ -68,6 +69,7 @@ def test_a_port_of_our_own_server_is_no_problem(taken: int) -> None:
     ports.require(places, ("mlflow",), ours=())
 
 
+@pytest.mark.slow
 def test_one_port_for_two_servers_is_refused() -> None:
     free = Addresses.free()
     twice = free.model_copy(update={"mlflow_port": free.airflow_port})
