@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.chain import Chain
-from bench.release_folds import ANNOTATION, cut, servers
+from bench.release_folds import ANNOTATION, cut
+from bench.servers import servers
 from oi_tasks.errors import BadInput
 from oi_tasks.profile import Profile, load_profile
 from oi_tasks.settings import Settings

@@ -12,14 +12,12 @@ import torch
 
 from bench.box_rows import BOXES_A_PHOTO, SHARES
 from bench.measure import Figure, ratio
+from bench.servers import servers
 from bench.shard_photos import CLASSES, dataset_of, drawn_jpegs
 from oi_tasks.core.masks import box_masks
 from oi_tasks.io.samples import BOX
 from oi_tasks.io.shards import ShardReader
-from oi_tasks.local import services
-from oi_tasks.local.addresses import Addresses
 from oi_tasks.models.semseg import Semseg
-from oi_tasks.settings import Settings
 from oi_tasks.training.batches import BatchReader
 from oi_tasks.training.sampling import plan_epoch
 from oi_tasks.training.semseg import ClusterPhotos, SemsegLearner
@@ -31,18 +29,13 @@ ROUNDS = 7
 
 def figures() -> Iterator[Figure]:
     """The time of drawing masks, and the bytes of stored ones, both as a share of what there is without them."""
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, servers(Path(name) / "state", ("minio",)) as settings:
         folder = Path(name)
-        try:
-            services.start(folder / "state", ("minio",), Addresses.free())
-            settings = Settings(_env_file=folder / "state" / "env", cache=folder / "cache")
-            jpegs = drawn_jpegs(folder / "canvas", PHOTOS, SIDE)
-            reader = ShardReader(dataset_of(settings, folder / "read", jpegs, 1, len(jpegs), SIDE), "train")
-            reader.table = reader.table.with_columns(boxes=pl.Series(_boxes(len(reader)), dtype=pl.List(BOX)))
-            yield _drawing(reader)
-            yield _storing(reader)
-        finally:
-            services.stop(folder / "state")
+        jpegs = drawn_jpegs(folder / "canvas", PHOTOS, SIDE)
+        reader = ShardReader(dataset_of(settings, folder / "read", jpegs, 1, len(jpegs), SIDE), "train")
+        reader.table = reader.table.with_columns(boxes=pl.Series(_boxes(len(reader)), dtype=pl.List(BOX)))
+        yield _drawing(reader)
+        yield _storing(reader)
 
 
 def _boxes(photos: int) -> list[list[dict[str, object]]]:

@@ -12,13 +12,12 @@ import torch
 from PIL import Image
 
 from bench.measure import Figure, ratio
+from bench.servers import servers
 from bench.shard_photos import dataset_of, drawn_jpegs
 from oi_tasks.io.outputs import Outputs
 from oi_tasks.io.shards import ShardReader
 from oi_tasks.io.store import RAW, Store, photo_key
 from oi_tasks.jobs.shards import fit_photo
-from oi_tasks.local import services
-from oi_tasks.local.addresses import Addresses
 from oi_tasks.settings import Settings
 from oi_tasks.training.batches import BatchReader
 from oi_tasks.training.device import cores
@@ -31,23 +30,18 @@ MANY, PER_SHARD = 100, 100
 
 def figures() -> Iterator[Figure]:
     """Sharding, reading, and the memory of reading 100 shards in place of 1."""
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, servers(Path(name) / "state", ("minio",)) as settings:
         folder = Path(name)
-        try:
-            services.start(folder / "state", ("minio",), Addresses.free())
-            settings = Settings(_env_file=folder / "state" / "env", cache=folder / "cache")
-            yield _sharding(settings, drawn_jpegs(folder / "camera", 40, CAMERA))
-            yield _reading(settings, folder, drawn_jpegs(folder / "canvas", 256, SIDE))
-            small = drawn_jpegs(folder / "small", 50, 64)
-            peaks = []
-            for shards in (1, MANY):
-                dataset = dataset_of(settings, folder / f"of-{shards}", small, shards, PER_SHARD, 64)
-                with multiprocessing.get_context("spawn").Pool(1) as pool:
-                    peaks.append(pool.apply(_peak, (str(folder / "state" / "env"), str(settings.cache), dataset.id)))
-            peer = f"the peak of a process that reads 1 shard of {PER_SHARD} photos; this one reads {MANY}"
-            yield Figure("reader_memory", peaks[1] / peaks[0], 1.1, False, "x", peer)
-        finally:
-            services.stop(folder / "state")
+        yield _sharding(settings, drawn_jpegs(folder / "camera", 40, CAMERA))
+        yield _reading(settings, folder, drawn_jpegs(folder / "canvas", 256, SIDE))
+        small = drawn_jpegs(folder / "small", 50, 64)
+        peaks = []
+        for shards in (1, MANY):
+            dataset = dataset_of(settings, folder / f"of-{shards}", small, shards, PER_SHARD, 64)
+            with multiprocessing.get_context("spawn").Pool(1) as pool:
+                peaks.append(pool.apply(_peak, (str(folder / "state" / "env"), str(settings.cache), dataset.id)))
+        peer = f"the peak of a process that reads 1 shard of {PER_SHARD} photos; this one reads {MANY}"
+        yield Figure("reader_memory", peaks[1] / peaks[0], 1.1, False, "x", peer)
 
 
 def _sharding(settings: Settings, photos: list[bytes]) -> Figure:

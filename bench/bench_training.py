@@ -16,13 +16,11 @@ from torchvision.models import resnet18
 from torchvision.transforms import v2
 
 from bench.measure import Figure, ratio
+from bench.servers import servers
 from bench.shard_photos import CLASSES, dataset_of, drawn_jpegs
 from oi_tasks.io.outputs import Output
 from oi_tasks.io.shards import ShardReader
-from oi_tasks.local import services
-from oi_tasks.local.addresses import Addresses
 from oi_tasks.models.classifier import Classifier
-from oi_tasks.settings import Settings
 from oi_tasks.training.classifier import ClassifierLearner
 from oi_tasks.training.device import cores, prepare
 from oi_tasks.training.schedules import Stage, optimiser_of
@@ -34,22 +32,17 @@ WHOLE, FROZEN = Stage("unfrozen", 1, {"head": 1e-3, "encoder": 1e-3}), Stage("fr
 
 def figures() -> Iterator[Figure]:
     """The share of the bare loop's rate that an epoch reaches; torchvision's recipe; the frozen stage."""
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, servers(Path(name) / "state", ("minio",)) as settings:
         folder = Path(name)
-        try:
-            services.start(folder / "state", ("minio",), Addresses.free())
-            settings = Settings(_env_file=folder / "state" / "env", cache=folder / "cache")
-            photos = drawn_jpegs(folder / "drawn", PHOTOS, SIDE)
-            dataset = dataset_of(settings, folder / "dataset", photos, 8, PHOTOS // 8, SIDE)
-            for backbone in BACKBONES:
-                peer = f"{backbone}: the same epoch on tensors in memory, no decoding, no augmentation"
-                yield Figure(f"training_{backbone}", 1 / _in_memory(dataset, backbone), 0.9, True, "x", peer)
-            peer = "an epoch of torchvision's reference recipe on the same photos at 256 px in a folder, resnet18"
-            yield Figure("training_torchvision", 1 / _torchvision(dataset, folder), 1.0, True, "x", peer)
-            peer = "an epoch of the frozen stage that runs the encoder on every photo, resnet18"
-            yield Figure("training_kept_features", 1 / _kept_features(dataset), 5.0, True, "x", peer)
-        finally:
-            services.stop(folder / "state")
+        photos = drawn_jpegs(folder / "drawn", PHOTOS, SIDE)
+        dataset = dataset_of(settings, folder / "dataset", photos, 8, PHOTOS // 8, SIDE)
+        for backbone in BACKBONES:
+            peer = f"{backbone}: the same epoch on tensors in memory, no decoding, no augmentation"
+            yield Figure(f"training_{backbone}", 1 / _in_memory(dataset, backbone), 0.9, True, "x", peer)
+        peer = "an epoch of torchvision's reference recipe on the same photos at 256 px in a folder, resnet18"
+        yield Figure("training_torchvision", 1 / _torchvision(dataset, folder), 1.0, True, "x", peer)
+        peer = "an epoch of the frozen stage that runs the encoder on every photo, resnet18"
+        yield Figure("training_kept_features", 1 / _kept_features(dataset), 5.0, True, "x", peer)
 
 
 def _learner(dataset: Output, backbone: str, stage: Stage) -> tuple[ClassifierLearner, AdamW]:

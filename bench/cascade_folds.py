@@ -16,7 +16,8 @@ import numpy as np
 from scipy import stats
 
 from bench.chain import Chain
-from bench.release_folds import TUNE, cut, even_parts, fold_options, servers
+from bench.release_folds import TUNE, cut, even_parts, fold_options
+from bench.servers import servers
 from oi_tasks.io.outputs import Outputs
 from oi_tasks.io.store import Store
 from oi_tasks.profile import Profile, load_profile

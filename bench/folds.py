@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.chain import Chain
-from bench.release_folds import TUNE, cut, even_parts, fold_options, image_labels, servers
+from bench.release_folds import TUNE, cut, even_parts, fold_options, image_labels
+from bench.servers import servers
 from oi_tasks.profile import Profile, Weights, load_profile
 from oi_tasks.settings import Settings
 

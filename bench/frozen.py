@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.folds import BASELINE, BATCH, NUMBERS, frozen_encoder
-from bench.release_folds import even_parts, image_labels, servers
+from bench.release_folds import even_parts, image_labels
+from bench.servers import servers
 from oi_tasks.core.aspect import Alike, aspect_bin, canvas
 from oi_tasks.profile import load_profile
 

@@ -1,15 +1,10 @@
-"""What the commands that measure on folds of a release share: their options, servers, and the releases they cut."""
+"""What the commands that measure on folds of a release share: their options, and the releases they cut."""
 
 import argparse
 import csv
 import shutil
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from pathlib import Path
-
-from oi_tasks.local import services
-from oi_tasks.local.addresses import Addresses
-from oi_tasks.settings import Settings
 
 TUNE = 0.05  # share of a fold's training photos that set thresholds
 ANNOTATION = ("annotations-bbox", "annotations-human-imagelabels-boxable", "images-boxable")
@@ -24,16 +19,6 @@ def fold_options(description: str | None) -> argparse.ArgumentParser:
     wanted.add_argument("--state", type=Path, help="a folder that keeps the servers' data")
     wanted.add_argument("--out", type=Path, help="a file for the figures as JSON")
     return wanted
-
-
-@contextmanager
-def servers(state: Path, names: tuple[str, ...] = ("minio", "mlflow")) -> Iterator[Settings]:
-    """MinIO and MLflow on free ports, or one of them."""
-    try:
-        services.start(state, names, Addresses.free())
-        yield Settings(_env_file=state / "env", cache=state / "cache")
-    finally:
-        services.stop(state)
 
 
 def image_labels(release: Path, split: str = "train") -> dict[str, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.chain import Chain
-from bench.release_folds import servers
+from bench.servers import servers
 from oi_tasks.core.ablation import Effect, mean_interval
 from oi_tasks.io.outputs import Outputs
 from oi_tasks.io.store import Store
