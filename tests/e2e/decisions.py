@@ -7,6 +7,7 @@ moved by hand in the registry, is seen by `oi_watch`, in the ledger and on the O
 """
 
 import os
+import re
 import sys
 import tempfile
 import time
@@ -131,7 +132,8 @@ class Decisions:
         entry = self.newest()
         check((entry.event, entry.version) == (MOVED, version), f"the ledger says: {entry.event}, {entry.version}")
         self.tab.goto(f"{self.lines['OI_AIRFLOW_URL']}/open-images/")
-        self.tab.get_by_text(f"version {version}: {MOVED}").first.wait_for()
+        seen = re.compile(rf"version {version} became champion .*moved by hand in MLflow")
+        self.tab.get_by_text(seen).first.wait_for()
         check(self.tab.locator("h1").inner_text() == f"Champion: version {version}", "the tab shows the move")
         self.keep("tab-after-move", full_page=True)
 
