@@ -72,15 +72,17 @@ def test_the_reports_of_a_run_are_those_of_its_steps(chain: Chain) -> None:
 
 
 def test_a_report_says_what_it_is_about_before_where_it_stands(chain: Chain) -> None:
-    chain.job("report", verdict=chain.said["gate"]["id"], promoted=chain.said["promote"]["id"])  # another may be newer
-    found = look(chain.settings)
+    store = Store(chain.settings)
+    for job in ("validate", "collapse", "evaluate", "report"):
+        store.put_json(WORK, f"runs/oi_retrain/says/{job}.json", chain.said[job])
+    found = look(chain.settings, "oi_retrain", "says")
     says = {page.about: page.says for page in found.pages}
     version = chain.said["gate"]["result"]["candidate"]
     assert says["retrain"] == f"version {version}: promoted, profile small"
     assert says["errors"] == f"version {version}"
     assert says["data quality"].endswith(": fit to train on")
     assert says["classes"] == says["hierarchy"]
-    text = overview_page(found, str)
+    text = overview_page(found, str, "says")
     retrain = next(page for page in found.pages if page.about == "retrain")
     assert text.index(retrain.says) < text.index(f'<code class="place">{retrain.place}')
 

@@ -220,6 +220,7 @@ def test_a_step_that_waits_for_a_quota_goes_on_when_there_is_room_and_is_never_s
     (waited,) = [log for log in logs if "no room for the pod of tables: it asks for requests.cpu=100m" in log]
     assert "asked again in 30 s" in waited
     for run in runs:
+        world.until(lambda run=run: "success" in {state for state, _ in world.states(run)}, "its end was seen")
         assert {state for state, _ in world.states(run)} <= {"scheduled", "queued", "running", "deferred", "success"}
         assert [step.state for step in world.told(run)] == ["success"]  # what `oi demo` says of it, at its end alone
 
