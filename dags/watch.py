@@ -11,6 +11,7 @@ from airflow.sdk import DAG, CronTriggerTimetable
 
 from forms import profile_param
 from jobs import DEFAULTS, job, profile
+from run_note import note_at_end
 
 with DAG(
     dag_id="oi_watch",
@@ -25,4 +26,4 @@ with DAG(
     params={"profile": profile_param()},
     tags=["open-images", "registry"],
 ):
-    job("alias_watch", profile())
+    note_at_end(alias_watch=job("alias_watch", profile()))

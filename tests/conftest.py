@@ -149,7 +149,8 @@ class Chain:
 
     def job(self, name: str, **inputs: Any) -> dict[str, Any]:
         """Run one more job of the chain's profile."""
-        return execute(job_class(name).from_profile(self.profile, **inputs), self.settings)
+        job = job_class(name).from_profile(self.profile, **inputs)
+        return execute(job, self.settings, profile=self.profile.name)
 
     def output(self, name: str) -> Output:
         """What a job published."""

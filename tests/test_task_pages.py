@@ -27,7 +27,7 @@ def test_the_run_in_mlflow_is_found_as_soon_as_it_has_begun(settings: Settings) 
     key = result_key("oi_retrain", RUN, "train_semseg", 1)
     assert key.endswith("/train_semseg-1.json")
     assert mlflow_page_of(settings, key) is None
-    with Tracking(settings, key).run("train_semseg", "a training", {}, {}) as run:
+    with Tracking(settings, key).run("train_semseg", "a training", "0" * 20, {}, {}) as run:
         assert mlflow_page_of(settings, key) == run.url
         assert mlflow_page_of(settings, result_key("oi_retrain", RUN, "train_semseg", 2)) is None
     assert mlflow_page_of(settings, key) == run.url

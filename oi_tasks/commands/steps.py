@@ -93,7 +93,8 @@ def run_step(name: str, profile: str, sets: list[str], result: str, force: bool,
         print(json.dumps(job_class(name).model_json_schema(), indent=2))
         return
     job, result_to = make_job(name, profile, parse_sets(sets)), result or None
-    said = execute(job, settings(), force=force, result_to=result_to, age=process_age())
+    by = load_profile(profile).name if profile else ""
+    said = execute(job, settings(), force=force, result_to=result_to, age=process_age(), profile=by)
     print(json.dumps(said, indent=2))
 
 

@@ -12,7 +12,7 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from oi_tasks.errors import Unreachable
-from oi_tasks.io.tracking import EXPERIMENT
+from oi_tasks.io.tracking import EXPERIMENTS
 
 TIMEOUT = 5.0  # seconds
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
@@ -68,11 +68,14 @@ class Registry:
 
     def newest_run(self, tag: str, value: str) -> RunPage | None:
         """The run with that tag that began last; None if there is none. Raises Unreachable."""
-        experiment = self._get("experiments/get-by-name", {"experiment_name": EXPERIMENT})
-        if experiment is None or "'" in value:
+        names = {name for name, _ in EXPERIMENTS.values()}
+        asked = {"filter": "name LIKE 'oi %'", "max_results": 1000}
+        found = (self._ask("POST", "experiments/search", asked) or {}).get("experiments", [])
+        ids = [experiment["experiment_id"] for experiment in found if experiment["name"] in names]
+        if not ids or "'" in value:
             return None
         asked = {
-            "experiment_ids": [experiment["experiment"]["experiment_id"]],
+            "experiment_ids": ids,
             "filter": f"tags.`{tag}` = '{value}'",
             "order_by": ["attributes.start_time DESC"],
             "max_results": 1,

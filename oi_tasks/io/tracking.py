@@ -16,7 +16,21 @@ from oi_tasks.settings import Settings
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
-EXPERIMENT = "open-images"
+EXPERIMENTS = {
+    "train_classifier": (
+        "oi classifier",
+        "Trainings of the classifier. Headline figures are those on the tune photos.",
+    ),
+    "train_semseg": ("oi masks", "Trainings of the clusters' masks. Headline figures are those on the tune photos."),
+    "train_detector": ("oi detector", "Trainings of the detector. Headline figures are those on the tune photos."),
+    "evaluate": ("oi cascade", "Evaluations of candidates. All figures are those on the test photos."),
+    "compare_detector": ("oi comparison", "Cascade and detector side by side, on the same test photos."),
+}
+"""By job: the name of its experiment, which begins with `oi `, and what stands on its page.
+
+Runs of one job stand together, so that all runs of a list have the same figures.
+"""
+NOTE = "mlflow.note.content"  # what MLflow's pages show as the description
 RESULT_TAG = "result"  # of a run: where the job that opened it writes its result, which names the task of Airflow
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -28,6 +42,7 @@ QUIET = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
     "GIT_PYTHON_REFRESH": "quiet",
 }
+SHORT = 6  # digits of a content key, enough to tell runs apart
 METRICS_AT_ONCE = 1000  # MLflow takes no more in a request
 # What inference imports, in the versions that trained.
 REQUIREMENTS = (
@@ -39,9 +54,9 @@ REQUIREMENTS = (
 class Tracking:
     """The MLflow server at `OI_MLFLOW_URL`."""
 
-    def __init__(self, settings: Settings, result_to: str | None = None) -> None:
-        self.url = settings.mlflow_url.rstrip("/")
-        self._tags = {} if result_to is None else {RESULT_TAG: result_to}
+    def __init__(self, settings: Settings, result_to: str | None = None, profile: str = "") -> None:
+        self.url, self.profile = settings.mlflow_url.rstrip("/"), profile
+        self._tags = {RESULT_TAG: result_to or "", "profile": profile}
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
         self._client: MlflowClient | None = None
@@ -73,17 +88,36 @@ class Tracking:
             raise Unreachable(f"what answers is not MLflow: status {answer.status}", self.url, fix, "mlflow_down")
 
     @contextmanager
-    def run(self, job: str, name: str, tags: Mapping[str, str], params: Mapping[str, Any]) -> Iterator["TrackedRun"]:
-        """A run in the experiment, open while the block runs; an error marks it failed."""
+    def run(
+        self, job: str, what: str, key: str, tags: Mapping[str, str], params: Mapping[str, Any]
+    ) -> Iterator["TrackedRun"]:
+        """A run in the experiment of its job, open while the block runs; an error marks it failed.
+
+        Its name is `what` it is of, the profile, and the first digits of the job's content key.
+        """
         import mlflow
 
-        self.client  # noqa: B018 - says at once when the server is down
-        mlflow.set_experiment(EXPERIMENT)
-        named = {"job": job, **self._tags, **tags}
-        with mlflow.start_run(run_name=name, tags=named, log_system_metrics=True) as active:
-            flat = {key: str(value)[:500] for key, value in _flat(params)}
-            mlflow.log_params(flat)
+        experiment = self._experiment(job)
+        named = {"job": job, **{name: value for name, value in self._tags.items() if value}, **tags}
+        name = " ".join(filter(None, (what, self.profile, key[:SHORT])))
+        with mlflow.start_run(experiment_id=experiment, run_name=name, tags=named, log_system_metrics=True) as active:
+            mlflow.log_params({key: str(value)[:500] for key, value in params.items()})
             yield TrackedRun(self, active.info.run_id, active.info.experiment_id)
+
+    def _experiment(self, job: str) -> str:
+        """The id of a job's experiment, made if it is the first run. Several may begin at once."""
+        from mlflow.exceptions import MlflowException
+
+        name, about = EXPERIMENTS[job]
+        known = self.client.get_experiment_by_name(name)
+        if known is None:
+            try:
+                return str(self.client.create_experiment(name, tags={NOTE: about}))
+            except MlflowException as error:
+                known = self.client.get_experiment_by_name(name)
+                if known is None:
+                    raise self._down(error) from None
+        return str(known.experiment_id)
 
     def reopen(self, run_id: str) -> "TrackedRun":
         """A run that has ended, to add to it."""
@@ -150,6 +184,18 @@ class Tracking:
         """Write what stands on the page of a version, in Markdown."""
         self.client.update_model_version(model, str(version), text)
 
+    def describe_model(self, model: str, text: str) -> None:
+        """Make a model with what stands on its page; of one that is there, an empty page alone is filled."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self.client.create_registered_model(model, description=text)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            if not self.client.get_registered_model(model).description:
+                self.client.update_registered_model(model, text)
+
     def download(self, model: str, version: int, to: Path) -> Path:
         """The folder of model files of a version. Raises BadInput when there is no such version."""
         import mlflow
@@ -203,14 +249,20 @@ class TrackedRun:
         for first in range(0, len(metrics), METRICS_AT_ONCE):
             self._tracking.client.log_batch(self.id, metrics[first : first + METRICS_AT_ONCE])
 
+    def describe(self, text: str) -> None:
+        """What stands on the run's page as its description."""
+        self._tracking.client.set_tag(self.id, NOTE, text)
+
     def artifact(self, path: Path, folder: str = "") -> None:
         """A file beside the run."""
         self._tracking.client.log_artifact(self.id, str(path), folder or None)
 
-    def register(self, model: str, folder: Path, *, summary: str, tags: Mapping[str, str]) -> int:
-        """Log a folder of model files as a pyfunc model and register it. Returns the version's number."""
+    def register(self, model: str, folder: Path, *, about: str, summary: str, tags: Mapping[str, str]) -> int:
+        """Log a folder of model files as a pyfunc model and register it. Returns the version's number.
+
+        `about` describes the model, `summary` the version.
+        """
         import mlflow
-        from mlflow.exceptions import MlflowException
 
         from oi_tasks.models import registered
 
@@ -225,24 +277,11 @@ class TrackedRun:
                 signature=registered.RegisteredModel.signature(),
                 input_example=registered.example(folder),
             )
-        client = self._tracking.client
-        try:
-            client.create_registered_model(model)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-        made = client.create_model_version(
+        self._tracking.describe_model(model, about)
+        made = self._tracking.client.create_model_version(
             model, logged.model_uri, self.id, dict(tags), description=summary, model_id=logged.model_id
         )
         return int(made.version)
-
-
-def _flat(params: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in params.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value
 
 
 def _metric_name(name: str) -> str:

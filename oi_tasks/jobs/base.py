@@ -92,8 +92,10 @@ class Job(BaseModel):
 class JobIO:
     """What a running job may touch."""
 
-    def __init__(self, settings: Settings, job: Job, scratch: Path, result_to: str | None = None) -> None:
-        self.settings, self.job, self.scratch, self.result_to = settings, job, scratch, result_to
+    def __init__(
+        self, settings: Settings, job: Job, scratch: Path, result_to: str | None = None, profile: str = ""
+    ) -> None:
+        self.settings, self.job, self.scratch, self.result_to, self.profile = settings, job, scratch, result_to, profile
         self.out = scratch / "out"
         self.out.mkdir()
         self.store = Store(settings)
@@ -110,7 +112,7 @@ class JobIO:
         """The MLflow server."""
         from oi_tasks.io.tracking import Tracking
 
-        return Tracking(self.settings, self.result_to)
+        return Tracking(self.settings, self.result_to, self.profile)
 
     def input(self, job: str, output_id: str) -> Output:
         """A published output of another job."""
@@ -160,18 +162,24 @@ class JobIO:
 
 @told_when_full()
 def execute(
-    job: Job, settings: Settings, *, force: bool = False, result_to: str | None = None, age: float = 0.0
+    job: Job,
+    settings: Settings,
+    *,
+    force: bool = False,
+    result_to: str | None = None,
+    age: float = 0.0,
+    profile: str = "",
 ) -> dict[str, Any]:
     """Run a job, or reuse what an equal one published. Returns what `result.json` says, and writes it when asked.
 
     The result names the job, the output's id, whether it was reused, the seconds it took, what it used of machines and
     store (null for what was reused: it costs nothing), and `result` itself. `age`: seconds since the start of a process
-    that is for this job alone; they count as the job's.
+    that is for this job alone; they count as the job's. `profile`: the name of the one that configured it, for people.
     """
     started = time.monotonic() - age
     scratch = Path(tempfile.mkdtemp(prefix=f"oi-{job.name}-"))
     try:
-        io = JobIO(settings, job, scratch, result_to)
+        io = JobIO(settings, job, scratch, result_to, profile)
         meter = Meter(io.store)
         output = None if force else io.outputs.find(job.name, io.key)
         reused = output is not None and job.still_good(io, output)

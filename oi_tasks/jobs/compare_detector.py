@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from oi_tasks.models.single_stage import SingleStage
 
 CASCADE, DETECTOR = "cascade", "detector"
+HEADLINE = ("map", "seconds")  # what MLflow shows first: how well, and how fast
 
 
 class CompareDetector(Job):
@@ -98,9 +99,14 @@ class CompareDetector(Job):
             who: {name: one["value"] for name, one in named.items()} | {"seconds": seconds[who]}
             for who, named in comparison["numbers"].items()
         }
-        with io.tracking.run(self.name, "cascade and detector", {"dataset": dataset}, comparison["versions"]) as run:
-            measured = {f"{who}/{name}": value for who, named in flat.items() for name, value in named.items()}
-            run.log({name: value for name, value in measured.items() if value is not None}, 0)
+        what, of_run = "cascade and detector", {"dataset": dataset}
+        with io.tracking.run(self.name, what, io.key, of_run, comparison["versions"]) as run:
+            measured = {
+                f"{'headline' if name in HEADLINE else 'more'}/{name} of {who}": value
+                for who, named in flat.items()
+                for name, value in named.items()
+            }
+            run.log({name: value for name, value in sorted(measured.items()) if value is not None}, 0)
             run.artifact(io.out / "baseline.html")
         for who, named in flat.items():
             io.log(f"compare_detector: {who}: mAP {named['map']:.3f}, {named['seconds']:.3f} s a photo")

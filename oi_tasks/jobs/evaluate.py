@@ -50,7 +50,7 @@ class Evaluate(Job):
         errors: str = ""
         boxes: str = ""
 
-    version: ClassVar[str] = "5"
+    version: ClassVar[str] = "6"
 
     @classmethod
     def from_profile(cls, profile: Profile, **inputs: Any) -> Self:
@@ -192,9 +192,8 @@ class Evaluate(Job):
         from oi_tasks.reports.errors import Judged, errors_page
 
         judged = Judged(scores.labels, scores.ancestors, scores.ids, reader.table["boxes"].to_list(), reader.jpeg)
-        model = f"oi-classifier version {io.input('train_classifier', self.classifier).result['model_version']}"
         ids = {"Training": self.classifier, "Dataset": self.dataset}
-        text = errors_page(judged, model, "test photos of the dataset", numbers, ids)
+        text = errors_page(judged, self._classifier(io), "test photos of the dataset", numbers, ids)
         self._publish(io, "errors", ERRORS, text)
 
     def _boxes(
@@ -207,9 +206,12 @@ class Evaluate(Job):
         photos = masked_photos(candidate, reader, scores.photos)
         seen = Seen(scores.classes, scores.areas, scores.masks, scores.routing, photos)
         subject = f"{len(reader)} test photos of {self.dataset}"
-        return self._publish(
-            io, "boxes", BOXES, boxes_page(seen, f"the cascade on {self.classifier}", subject, numbers)
-        )
+        model = f"the cascade with {self._classifier(io)}"
+        return self._publish(io, "boxes", BOXES, boxes_page(seen, model, subject, numbers))
+
+    def _classifier(self, io: JobIO) -> str:
+        """The classifier as the registry names it: the cascade has no version yet when its pages are written."""
+        return f"oi-classifier version {io.input('train_classifier', self.classifier).result['model_version']}"
 
     def _publish(self, io: JobIO, about: str, name: str, text: str) -> str:
         (io.out / name).write_text(text, encoding="utf-8")
@@ -224,24 +226,22 @@ class Evaluate(Job):
         self, io: JobIO, folder: Path, candidate: "Cascade", numbers: dict[str, dict[str, float | None]]
     ) -> tuple[int, str]:
         """The cascade as a version of oi-cascade; equal parts are one version. Returns version and run."""
+        from oi_tasks.reports.card import about, as_metrics
+
         pinned = candidate.pinned
         tags = {"dataset": self.dataset, "classes_key": pinned.classes_key, "parts": self._parts_key()}
         tags |= {name: f"version {version}" for name, version in pinned.parts.items()}
         tags |= {"snapshot": snapshot} if (snapshot := self._snapshot(io)) else {}
         summary = f"{len(candidate.classes)} classes; clusters {', '.join(candidate.clusters) or 'none'}"
-        with io.tracking.run(self.name, "cascade", {"dataset": self.dataset}, {"parts": dict(pinned.parts)}) as run:
-            measured = {
-                f"{part}/{name}": value
-                for part, named in numbers.items()
-                for name, value in named.items()
-                if value is not None
-            }
-            run.log(measured, 0)
+        of_run = {name: value for name, value in tags.items() if name in ("dataset", "snapshot")}
+        with io.tracking.run(self.name, "cascade", io.key, of_run, dict(pinned.parts)) as run:
+            run.log(as_metrics(numbers), 0)
+            run.describe(summary)
             for name in (ERRORS, BOXES):
                 if (io.out / name).exists():
                     run.artifact(io.out / name)
             known = io.tracking.version_with(CASCADE, "parts", tags["parts"])
-            version = known or run.register(CASCADE, folder, summary=summary, tags=tags)
+            version = known or run.register(CASCADE, folder, about=about(CASCADE), summary=summary, tags=tags)
         io.tracking.tag(CASCADE, version, self._links(io, run))
         return version, run.id
 

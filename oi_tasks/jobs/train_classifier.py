@@ -55,14 +55,13 @@ class TrainClassifier(Job):
         io.tracking.check()
         learner = self._setup(io)
         stages = stages_of(self.recipe, learner.model.encoder)
-        params = self.recipe.model_dump(mode="json")
         done = train_and_register(
             io,
             learner,
             stages,
-            self.recipe.seed,
+            self.recipe,
             REGISTERED,
-            params,
+            self.recipe.backbone,
             lambda scores: self._describe(io, learner, scores),
         )
         learner.said.write(io.out / TUNE)

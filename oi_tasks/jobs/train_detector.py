@@ -61,14 +61,13 @@ class TrainDetector(Job):
         facts = class_map_facts(io.outputs, io.input("shards", self.dataset))
         learner, backbone = self._setup(io, facts["ancestors"])
         stages = stages_of(recipe, learner.model.encoder)
-        params = {"backbone": backbone, **recipe.model_dump(mode="json")}
         done = train_and_register(
             io,
             learner,
             stages,
-            recipe.seed,
+            recipe,
             REGISTERED,
-            params,
+            backbone,
             lambda scores: self._describe(learner.train.index, backbone, scores, facts),
         )
         io.tracking.set_alias(REGISTERED, CANDIDATE, done["model_version"])

@@ -62,14 +62,13 @@ class TrainSemseg(Job):
         io.tracking.check()
         learner, backbone = self._setup(io)
         stages = stages_of(recipe, learner.model.encoder)
-        params = {"cluster": self.cluster, "backbone": backbone, **recipe.model_dump(mode="json")}
         done = train_and_register(
             io,
             learner,
             stages,
-            recipe.seed,
+            recipe,
             self.registered(),
-            params,
+            backbone,
             lambda scores: self._describe(learner.train.index, backbone, scores),
         )
         return self.Result(cluster=self.cluster, **done)

@@ -9,11 +9,10 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import label
 
 from oi_tasks.core.components import AROUND
+from oi_tasks.core.palette import ON_PHOTOS
 from oi_tasks.models.cascade import Cascade
 from oi_tasks.models.predictor import PhotoPrediction, Predictor
 
-# Okabe and Ito's colours, which the colour-blind can tell apart; a class keeps its colour.
-COLOURS = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114, 178), (213, 94, 0), (204, 121, 167))
 VEIL = 0.4  # of a mask's colour over the photo
 SMALLEST, LARGEST = 320, 1600  # pixels of the drawn picture's long side
 MARGIN = 4
@@ -32,7 +31,8 @@ def draw(data: bytes, found: PhotoPrediction, model: Predictor) -> Image.Image:
 
 
 def _colour(model: Predictor, label: str) -> tuple[int, int, int]:
-    return COLOURS[model.classes.index(label) % len(COLOURS)]
+    """The colour that a class keeps on every photo."""
+    return ON_PHOTOS[model.classes.index(label) % len(ON_PHOTOS)]
 
 
 def _with_masks(photo: Image.Image, found: PhotoPrediction, model: Predictor) -> Image.Image:

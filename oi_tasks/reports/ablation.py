@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from oi_tasks.core.ablation import Effect, Scores, mean_interval
+from oi_tasks.core.flat import flat
 from oi_tasks.reports.page import render
 from oi_tasks.reports.run import NAMES, interval
 
@@ -39,4 +40,5 @@ def ablation_page(
         }
         for effect in sorted(found, key=lambda effect: (effect.number != "macro_f1", effect.number, -effect.difference))
     ]
-    return render("ablation.html.j2", profile=profile, seeds=len(base), base=based, rows=rows, variants=dict(variants))
+    changed = {name: dict(flat(fields)) for name, fields in variants.items()}
+    return render("ablation.html.j2", profile=profile, seeds=len(base), base=based, rows=rows, variants=changed)

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from oi_tasks.core.palette import series
 from oi_tasks.reports import chart
 from oi_tasks.reports.error_plots import ACCENT, name_points, plain_sizes
-from oi_tasks.reports.palette import series
 
 Rows = Sequence[Mapping[str, Any]]
 

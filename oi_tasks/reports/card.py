@@ -13,7 +13,49 @@ PARTS = {
     "semseg": ("in which cells of a photo the classes of its cluster are", "a version of `oi-cascade` calls it"),
     "detector": ("boxes of all its classes, in one stage", "`oi predict photo.jpg --model {address}`"),
 }
+MODELS = {
+    "cascade": "The whole: a classifier says which classes a photo shows, masks of the clusters that it calls say"
+    " where, and boxes are made of the masks. `champion` is the version in use, `previous` the one before it."
+    " `oi_retrain` moves them to what passes its gate, `oi_rollback` moves them back.",
+    "classifier": "The first part of `oi-cascade`: which classes a photo shows.",
+    "semseg": "A part of `oi-cascade`: in which cells of a photo the classes of the cluster `{cluster}` are.",
+    "detector": "Boxes of all classes in one stage, to compare `oi-cascade` with. `candidate` is the newest version;"
+    " none is ever promoted.",
+}
+"""What a model is, by the kind in its name."""
 Numbers = Mapping[str, Mapping[str, Mapping[str, float | None]]]  # by part and name: value, low, high
+
+
+def about(model: str) -> str:
+    """What stands in the registry as the description of a model, whatever its version."""
+    _, kind, *cluster = model.split("-", 2)
+    said = MODELS[kind].format(cluster="".join(cluster))
+    alias = "candidate" if kind == "detector" else "champion"
+    return (
+        f"{said}\n\nEach version has a card: its data, classes and figures. `models:/{model}@{alias}` is its address."
+    )
+
+
+def as_metrics(numbers: Mapping[str, Mapping[str, float | None]]) -> dict[str, float]:
+    """An evaluation's numbers, by part and name, as MLflow's pages sort them: what matters most comes first.
+
+    `headline/` is the same in every evaluation, whatever its clusters: `mean_iou` there is the mean over them.
+    """
+    measured = {
+        f"parts/{part}/{name}": value
+        for part, named in sorted(numbers.items())
+        for name, value in named.items()
+        if value is not None
+    }
+    first = {
+        f"headline/{name}": value
+        for _, part, name in HEADLINE
+        if (value := measured.get(f"parts/{part}/{name}")) is not None
+    }
+    masks = [
+        value for name, value in measured.items() if name.startswith("parts/semseg/") and name.endswith("/mean_iou")
+    ]
+    return first | ({"headline/mean_iou": sum(masks) / len(masks)} if masks else {}) | measured
 
 
 @dataclass(frozen=True)

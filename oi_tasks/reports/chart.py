@@ -5,7 +5,7 @@ from html import escape
 from io import StringIO
 from typing import Any
 
-from oi_tasks.reports.palette import LIGHT
+from oi_tasks.core.palette import LIGHT
 
 INK, GRID = "#000001", "#b0b0b1"  # stand for the page's text and lines
 VARIABLES = {value: f"var(--{name}, {value})" for name, value in LIGHT.items()}

@@ -47,10 +47,10 @@ def costs(steps: Sequence[Mapping[str, Any]], made: Iterable[Mapping[str, Any]],
 
 
 def metrics(row: Row) -> dict[str, float]:
-    """What a run used, as numbers of an MLflow run."""
+    """What a run used, as numbers of an MLflow run, whose pages sort them behind what it found."""
     used = row.used or Used()
-    named = {f"cost/{name}": float(value) for name, value in used.plain().items()}
-    return named if row.price is None else named | {"cost/price": row.price}
+    named = {f"spent/{name}": float(value) for name, value in used.plain().items()}
+    return named if row.price is None else named | {"spent/price": row.price}
 
 
 def tags(row: Row, currency: str) -> dict[str, str]:

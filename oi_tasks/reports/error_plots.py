@@ -7,8 +7,8 @@ import numpy as np
 
 from oi_tasks.core.calibration import Calibration
 from oi_tasks.core.confusion import Floats, Trend
+from oi_tasks.core.palette import LIGHT
 from oi_tasks.reports import chart
-from oi_tasks.reports.palette import LIGHT
 
 ACCENT, ODD = LIGHT["blue"], LIGHT["orange"]
 NAMED = 12  # classes with their name beside the point, where there is room

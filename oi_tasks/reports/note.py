@@ -139,6 +139,15 @@ def _housekeeping(done: Mapping[str, Any]) -> str:
     return f"removed {listed}" if found["removed"] else f"past their time: {listed}; nothing was removed"
 
 
+def _watch(done: Mapping[str, Any]) -> str:
+    found = done["alias_watch"]["result"]
+    champion, entries = found["champion"], plural(found["entries"], "entry", "entries")
+    now = "there is no champion" if champion is None else f"version {champion} of oi-cascade is the champion"
+    if found["moved"] is not None:
+        return f"{now}: moved by hand, which entry {found['moved']} of the ledger says now"
+    return f"{now}, as the ledger of {entries} says"
+
+
 SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "oi_ingest": _ingest,
     "oi_retrain": _retrain,
@@ -146,6 +155,7 @@ SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "oi_ablation": _ablation,
     "oi_baseline": _baseline,
     "oi_housekeeping": _housekeeping,
+    "oi_watch": _watch,
 }
 NEED_DATASET = ("oi_retrain", "oi_ablation", "oi_baseline")
 

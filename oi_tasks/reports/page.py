@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from oi_tasks.reports import palette
+from oi_tasks.core import palette
 
 if TYPE_CHECKING:
     from jinja2 import Environment

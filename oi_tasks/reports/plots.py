@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import Any
 
+from oi_tasks.core.palette import series
 from oi_tasks.reports import chart
-from oi_tasks.reports.palette import series
 
 Curve = Sequence[Mapping[str, Any]]
 COLUMNS = 5  # names in a row of the legend

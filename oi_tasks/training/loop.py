@@ -1,7 +1,7 @@
 """The training loop: stages of epochs of steps, its whole state kept so that it goes on wherever it ended."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from torch.amp import GradScaler
@@ -20,6 +20,7 @@ from oi_tasks.training.steps import learn
 if TYPE_CHECKING:
     from oi_tasks.io.tracking import TrackedRun
 
+Losses = list[tuple[int, dict[str, float]]]
 GO_ON = "run it again to go on"
 
 
@@ -74,7 +75,7 @@ class _Fitting:
         self.io.log(f"{self.io.job.name}: goes on after {done}")
         if self.tracked:
             for number, figures in enumerate(progress.history):
-                self.tracked.log(_numbers(figures), number)
+                self.tracked.log(headed(figures), number + 1)
 
     def _enter(self, stage: Stage) -> None:
         """Get the learner ready for a stage. Raises Stopped after SIGTERM: what is computed here is computed again."""
@@ -102,7 +103,7 @@ class _Fitting:
         with self.io.progress(f"{self.io.job.name}, {stage.name}", left) as line:
             while progress.epoch < stage.epochs:
                 started, before = time.monotonic(), progress.photos
-                self._run_epoch(state, line)
+                losses = self._run_epoch(state, line)
                 speed = (size - before) / (time.monotonic() - started)
                 if self.average and stage.averaged:
                     self.average.after_epoch(self.learner.model)
@@ -114,18 +115,19 @@ class _Fitting:
                     **{f"tune_{name}": value for name, value in self._score(progress).metrics.items()},
                 }
                 if self.tracked:
-                    self.tracked.log({**_numbers(figures), "photos_per_second": speed}, len(progress.history))
+                    self.tracked.log(headed({**figures, "photos_per_second": speed}), len(progress.history) + 1)
+                self._log_steps(losses)  # after the epoch: a run's page shows first what was logged first
                 progress.history.append(figures)
                 progress.epoch, progress.step, progress.loss_sum, progress.photos = progress.epoch + 1, 0, 0.0, 0
                 self.keeper.save(state)
 
-    def _run_epoch(self, state: TrainingState, line: ProgressLine) -> None:
-        """The steps of an epoch that are still to do."""
+    def _run_epoch(self, state: TrainingState, line: ProgressLine) -> Losses:
+        """The steps of an epoch that are still to do. Returns loss and rate of each."""
         progress, learner = state.progress, self.learner
         seed = [self.seed, progress.stage, progress.epoch]
         learner.mode(learning=True)
         plan = learner.plan(seed)[progress.step :]
-        losses: list[tuple[int, dict[str, float]]] = []
+        losses: Losses = []
         for rows, batch in zip(plan, learner.learning_batches(plan, seed), strict=True):
             if progress.epoch == 0 and progress.step == 0 and self.tracked:
                 shown = batch if batch.photos is not None else next(learner.reader.read(learner.train, [rows]))
@@ -135,7 +137,7 @@ class _Fitting:
             progress.step, progress.steps = progress.step + 1, progress.steps + 1
             progress.photos += len(rows)
             progress.loss_sum += loss * len(rows)
-            losses.append((progress.steps, {"step_loss": loss, "step_rate": rate}))
+            losses.append((progress.steps, {"steps/loss": loss, "steps/rate": rate}))
             line.update(len(rows), f"epoch {progress.epoch + 1}, loss {loss:.4f}, rate {rate:.2e}")
             # All ranks do the same after the same step, whichever of them was told to stop.
             stop, due = sums([float(self.io.stopping), float(self.keeper.due)], learner.device)
@@ -144,7 +146,7 @@ class _Fitting:
             if stop:
                 self._log_steps(losses)
                 raise Stopped(f"stopped in epoch {progress.epoch + 1} with the state saved", fix=GO_ON)
-        self._log_steps(losses)
+        return losses
 
     def _score(self, progress: Progress) -> Scores:
         """Score the model, or its exponential average; keep it if it is the best so far."""
@@ -179,11 +181,20 @@ class _Fitting:
     def _say(self, text: str) -> None:
         self.io.log(f"{self.io.job.name}: {text}")
 
-    def _log_steps(self, losses: Sequence[tuple[int, dict[str, float]]]) -> None:
+    def _log_steps(self, losses: Losses) -> None:
         if self.tracked:
             self.tracked.log_steps(losses)
 
 
-def _numbers(figures: dict[str, Any]) -> dict[str, float]:
-    """What MLflow plots."""
-    return {name: value for name, value in figures.items() if isinstance(value, (int, float))}
+def headed(figures: Mapping[str, Any]) -> dict[str, float]:
+    """What MLflow plots of an epoch, by the headings that its pages sort: what matters most comes first.
+
+    `headline/` are the figures on the tune photos, `learning/` how it learns, `per_class/` the figures of each class.
+    """
+    named: dict[str, float] = {}
+    for name, value in figures.items():
+        if isinstance(value, (int, float)) and name != "epoch":
+            scored = name.removeprefix("tune_")
+            heading = "learning" if scored == name else "per_class" if "/" in scored else "headline"
+            named[f"{heading}/{scored.replace('/', ' of ')}"] = value
+    return dict(sorted(named.items()))

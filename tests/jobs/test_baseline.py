@@ -106,8 +106,8 @@ def test_the_page_and_mlflow_have_both(baseline: Chain, compared: dict[str, Any]
     assert re.search(r"mAP 0\.\d{3} of the cascade", page)
     logged = Tracking(baseline.settings).client.get_run(said["mlflow_run"]).data.metrics
     for who in ("cascade", "detector"):
-        assert logged[f"{who}/map"] == pytest.approx(said["numbers"][who]["map"])
-        assert logged[f"{who}/seconds"] > 0
+        assert logged[f"headline/map of {who}"] == pytest.approx(said["numbers"][who]["map"])
+        assert logged[f"headline/seconds of {who}"] > 0
     document = baseline.output("compare_detector").read_json("comparison.json")
     pair = document["paired"]["map"]
     assert pair["difference"] == pytest.approx(pair["candidate"] - pair["champion"], abs=2e-6)

@@ -386,8 +386,8 @@ def test_the_report_of_a_run_says_what_it_cost_and_mlflow_has_it(chain: Chain) -
     for address in re.findall(r'<a href="\.\./([^"]+)"', page):
         assert store.exists(REPORTS, address)
     assert len(re.findall(r'<a href="\.\./', page)) == 5
-    assert run.data.metrics["cost/cpu_seconds"] == 7200
-    assert run.data.metrics["cost/price"] == pytest.approx(1.01)
+    assert run.data.metrics["spent/cpu_seconds"] == 7200
+    assert run.data.metrics["spent/price"] == pytest.approx(1.01)
     tags = tracking.version_tags(CASCADE, chain.said["evaluate"]["result"]["candidate"])
     assert tags is not None
     trained = chain.output("train_classifier").manifest.produced["used"]

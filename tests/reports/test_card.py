@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from oi_tasks.io.tracking import Tracking
-from oi_tasks.reports.card import LONGEST, Card, PartCard
+from oi_tasks.reports.card import LONGEST, Card, PartCard, about, as_metrics
 from oi_tasks.results import airflow_page, result_key
 from oi_tasks.settings import Settings
 from tests.conftest import Chain
@@ -78,6 +78,44 @@ def test_that_of_a_part_says_what_it_is_and_how_it_is_called() -> None:
     )
 
 
+def test_an_evaluation_has_the_same_headline_whatever_its_clusters_and_it_sorts_first() -> None:
+    numbers = {
+        "semseg/fish": {"mean_iou": 0.2, "iou_of_cod": None},
+        "classifier": {"macro_f1": 0.0, "calibration_error": 0.1},
+        "cascade": {"map": 0.3},
+        "semseg/dog": {"mean_iou": 0.6},
+    }
+    named = as_metrics(numbers)
+    assert named == {
+        "headline/macro_f1": 0.0,
+        "headline/map": 0.3,
+        "headline/mean_iou": pytest.approx(0.4),
+        "parts/cascade/map": 0.3,
+        "parts/classifier/macro_f1": 0.0,
+        "parts/classifier/calibration_error": 0.1,
+        "parts/semseg/dog/mean_iou": 0.6,
+        "parts/semseg/fish/mean_iou": 0.2,
+    }
+    assert list(named)[:3] == sorted(named)[:3]
+    assert set(as_metrics({"classifier": {"macro_f1": None}, "cascade": {"map": 0.3}})) == {
+        "headline/map",
+        "parts/cascade/map",
+    }
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ("oi-cascade", "`models:/oi-cascade@champion`"),
+        ("oi-classifier", "which classes a photo shows"),
+        ("oi-semseg-fresh-fish", "the cluster `fresh-fish`"),
+        ("oi-detector", "`models:/oi-detector@candidate`"),
+    ],
+)
+def test_each_model_is_described(model: str, words: str) -> None:
+    assert words in about(model)
+
+
 def test_without_clusters_or_a_snapshot_it_says_so() -> None:
     said = replace(CARD, clusters=(), snapshot="").markdown()
     assert "none: it finds no boxes" in said
@@ -123,6 +161,13 @@ def test_a_part_has_the_card_of_its_training(chain: Chain) -> None:
         for name, value in made.result["metrics"].items():
             assert "/" in name or f"| {name} | {value:.4f} |" in said
     assert f", cluster {cluster};" in said
+
+
+@pytest.mark.slow
+def test_the_models_of_a_chain_are_described_in_the_registry(chain: Chain) -> None:
+    client, cluster = Tracking(chain.settings).client, chain.output("train_semseg").manifest.fields["cluster"]
+    for name in ("oi-cascade", "oi-classifier", f"oi-semseg-{cluster}"):
+        assert client.get_registered_model(name).description == about(name)
 
 
 @pytest.mark.slow

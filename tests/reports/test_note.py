@@ -123,6 +123,30 @@ WAYS: list[tuple[str, dict[str, Any], dict[str, str], str]] = [
         {},
         "past their time: 2 outputs, 1 object (12 MB); nothing was removed",
     ),
+    (
+        "oi_watch",
+        {"alias_watch": said(champion=4, entries=12, moved=None)},
+        {},
+        "version 4 of oi-cascade is the champion, as the ledger of 12 entries says",
+    ),
+    (
+        "oi_watch",
+        {"alias_watch": said(champion=2, entries=13, moved=13)},
+        {},
+        "version 2 of oi-cascade is the champion: moved by hand, which entry 13 of the ledger says now",
+    ),
+    (
+        "oi_watch",
+        {"alias_watch": said(champion=None, entries=0, moved=None)},
+        {},
+        "there is no champion, as the ledger of 0 entries says",
+    ),
+    (
+        "oi_watch",
+        {"alias_watch": None},
+        {"alias_watch": "alias_watch ended with status 1: oi: entry 7 of the ledger is missing"},
+        "failed at alias_watch: entry 7 of the ledger is missing",
+    ),
 ]
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from oi_tasks.core.palette import DARK, LIGHT, ON_PHOTOS, rgb, series
 from oi_tasks.reports import chart
 from oi_tasks.reports.page import TEMPLATES
-from oi_tasks.reports.palette import DARK, LIGHT, series
 
 # What is left of linear RGB without the cones for red, and without those for green: Machado, Oliveira and Fernandes (2009).
 WITHOUT = {
@@ -68,3 +68,11 @@ def test_a_chart_has_no_colour_of_its_own() -> None:
     assert "$ &amp; &lt;x&gt;" in text
     assert "var(--blue, #0072b2)" in text
     assert set(re.findall(r": (#[0-9a-f]{6})", text)) == set()
+
+
+def test_photos_are_drawn_on_in_the_colours_of_the_charts() -> None:
+    """Okabe and Ito's seven colours that are not black, as they give them in red, green and blue."""
+    assert ON_PHOTOS == (
+        (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114, 178), (213, 94, 0), (204, 121, 167),
+    )  # fmt: skip
+    assert {rgb(colour) for colour in LIGHT.values()} < set(ON_PHOTOS)

@@ -26,12 +26,12 @@ class Tracked:
     """Takes down what the loop tells a run."""
 
     def __init__(self) -> None:
-        self.epochs: list[dict[str, float]] = []
+        self.epochs: list[tuple[int, dict[str, float]]] = []
         self.steps: list[tuple[int, Any]] = []
         self.files: list[str] = []
 
     def log(self, figures: dict[str, float], step: int) -> None:
-        self.epochs.append(figures)
+        self.epochs.append((step, figures))
 
     def log_steps(self, steps: list[tuple[int, Any]]) -> None:
         self.steps += steps
@@ -58,7 +58,10 @@ def test_the_newest_states_and_the_best_model_are_kept_and_a_damaged_state_is_le
     assert io.checkpoints() == ["best", f"state-{2 * steps:012d}", f"state-{3 * steps:012d}"]
     assert [step for step, _ in tracked.steps] == list(range(1, 3 * steps + 1))
     assert tracked.files == ["samples/stage-0.png", "samples/stage-1.png"]
-    assert [round(figures["loss"], 6) for figures in tracked.epochs] == [round(h["loss"], 6) for h in history]
+    assert [round(figures["learning/loss"], 6) for _, figures in tracked.epochs] == [
+        round(h["loss"], 6) for h in history
+    ]
+    assert [step for step, _ in tracked.epochs] == [1, 2, 3]
 
     store.put_bytes(WORK, f"checkpoints/train_classifier/{io.key}/state-{3 * steps:012d}", b"cut off")
     again = learner(practice)

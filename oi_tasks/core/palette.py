@@ -15,8 +15,26 @@ LIGHT = {
     "green": "#009e73",
 }
 DARK = LIGHT | {"blue": "#4ea3e0", "sky": "#a5dcff"}
+BRIGHT_YELLOW = "#f0e442"  # seen on a photo, not on a white page
 MARKERS = "osD^vP"
 DASHES = ("-", "--", ":")
+
+
+def rgb(colour: str) -> tuple[int, int, int]:
+    """Red, green and blue of `#rrggbb`, 0 to 255."""
+    red, green, blue = bytes.fromhex(colour.removeprefix("#"))
+    return red, green, blue
+
+
+ON_PHOTOS = tuple(
+    rgb(colour)
+    for colour in (
+        *(LIGHT[name] for name in ("yellow", "sky", "green")),
+        BRIGHT_YELLOW,
+        *(LIGHT[name] for name in ("blue", "orange", "purple")),
+    )
+)
+"""Of masks and boxes on a photo, one after the other."""
 
 
 def css(colours: Mapping[str, str]) -> str:
