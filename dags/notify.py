@@ -19,14 +19,13 @@ from airflow.sdk.configuration import conf
 from airflow.sdk.definitions.callback import SyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
-from oi_tasks.results import airflow_page, result_key
+from oi_tasks.results import TOLD, airflow_page, result_key
 from oi_tasks.settings import settings
 
 CONNECTION = "oi_notify"
 PATIENCE = 10.0  # seconds
 FAULT = "fault"  # the XCom in which a task that failed leaves why
 TAB = "/open-images"  # dags/plugins answers there
-TOLD = "told/"  # in the work bucket: a mark for each run whose end was told
 log = logging.getLogger(__name__)
 
 

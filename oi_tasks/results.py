@@ -1,8 +1,9 @@
-"""Where the results of a DAG's tasks stand in the work bucket: a folder a run, from which the next tasks read them."""
+"""What runs leave in the work bucket: a folder a run with its tasks' results, from which the next tasks read them."""
 
 from urllib.parse import quote
 
 RUNS = "runs/"
+TOLD = "told/"  # a mark for each run whose end was told
 
 
 def result_key(dag_id: str, run_id: str, task_id: str, map_index: int | None = None) -> str:

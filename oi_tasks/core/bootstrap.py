@@ -4,6 +4,7 @@ Efron and Tibshirani 1993, *An Introduction to the Bootstrap*, chapter 13 (perce
 all that it left behind, so that labels and boxes of one photo stay together.
 """
 
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -34,6 +35,7 @@ class Resamples:
 
     def __init__(self, photos: int, seed: int = 0, count: int = RESAMPLES) -> None:
         self.photos, self.count = photos, count
+        self._made: dict[int, Counts] = {}
         random = np.random.default_rng(seed)
         self._drawn = np.empty((count, photos), dtype=np.uint8)  # nobody is drawn 256 times: Poisson of mean 1
         for resample in range(count):
@@ -45,8 +47,21 @@ class Resamples:
         for start in range(0, self.count, step):
             yield self._drawn[start : start + step].astype(np.float64)
 
+    def once(self, of: object, make: Callable[[], Counts]) -> Counts:
+        """What is made of something for all resamples: made once as long as that, which must not change, is held."""
+        key = id(of)
+        if key not in self._made:
+            made = make()
+            made.flags.writeable = False
+            self._made[key] = made
+            weakref.finalize(of, self._made.pop, key, None)
+        return self._made[key]
+
     def sums(self, counts: Counts) -> Counts:
-        """Counts (N, *rest) summed over each resample: (count, *rest)."""
+        """Counts (N, *rest) summed over each resample: (count, *rest). Of the same array they are summed once."""
+        return self.once(counts, lambda: self._sums(counts))
+
+    def _sums(self, counts: Counts) -> Counts:
         flat = np.ascontiguousarray(counts.reshape(self.photos, -1), dtype=np.float64)
         found = np.empty((self.count, flat.shape[1]))
         step = max(1, BLOCK // max(self.photos, 1))

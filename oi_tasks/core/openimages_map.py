@@ -186,12 +186,15 @@ class Judgement:
 
 
 def _area(hit: Bools, times: Floats, positives: Floats) -> Floats:
-    """Area under the precision envelope: hits (P,) by falling score, each counted `times` (…, P)."""
-    true, all_of_them = np.cumsum(hit * times, axis=-1), np.cumsum(times, axis=-1)
-    precision = true / np.maximum(all_of_them, 1e-300)
+    """Area under the precision envelope: hits (P,) by falling score, each counted `times` (…, P).
+
+    Precision falls from one hit to the next, so the envelope is taken over hits alone.
+    """
+    all_of_them, of_hits = np.cumsum(times, axis=-1)[..., hit], times[..., hit]
+    precision = np.cumsum(of_hits, axis=-1) / np.maximum(all_of_them, 1e-300)
     envelope = np.maximum.accumulate(precision[..., ::-1], axis=-1)[..., ::-1]
     with np.errstate(invalid="ignore"):
-        return np.asarray((hit * times * envelope).sum(-1) / np.where(positives > 0, positives, np.nan))
+        return np.asarray((of_hits * envelope).sum(-1) / np.where(positives > 0, positives, np.nan))
 
 
 def judge(

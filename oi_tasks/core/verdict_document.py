@@ -52,6 +52,23 @@ class ChangedRow(DocumentPart):
     high: float | None
 
 
+class CostRow(DocumentPart):
+    """What was used of machines and store, and its price where the profile has prices."""
+
+    cpu_seconds: float = Field(description="seconds of cores")
+    gpu_seconds: float = Field(description="seconds of GPUs held")
+    stored_bytes: int = Field(description="bytes newly stored")
+    price: float | None = Field(None, description="what was stored, for one month")
+
+
+class Cost(DocumentPart):
+    """What it cost up to the verdict."""
+
+    run: CostRow | None = Field(description="the run's steps before the gate, reused ones free; null outside of a run")
+    version: CostRow = Field(description="making the version, whenever its steps ran: shards, trainings, evaluation")
+    currency: str = Field("", description="of the prices; empty where the profile has none")
+
+
 class VerdictDocument(DocumentPart):
     """Candidate, champion, numbers, thresholds, and a reason for each failure."""
 
@@ -66,3 +83,4 @@ class VerdictDocument(DocumentPart):
     thresholds: dict[str, Any] = Field(description="the profile's gate")
     changed_most: tuple[ChangedRow, ...] = Field((), description="the slices that differ most from the champion's")
     kept: tuple[str, ...] = Field((), description="clusters that failed, and keep the champion's model")
+    cost: Cost | None = Field(None, description="up to the verdict, in the run that made it; null: not written down")

@@ -1,7 +1,9 @@
 """Decide whether the candidate may be promoted, and write down why."""
 
 from dataclasses import asdict
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import Field
 
 from oi_tasks.core.gate import Candidate, Limit, Limits, Verdict, failed_clusters, judge
 from oi_tasks.core.ledger import PASSED, REFUSED, standing
@@ -13,7 +15,8 @@ from oi_tasks.jobs.base import Job, JobIO, JobResult, OutputId, execute
 from oi_tasks.jobs.evaluate import MODEL_FILES, Evaluate
 from oi_tasks.jobs.plan import CASCADE
 from oi_tasks.profile import Gate as Thresholds
-from oi_tasks.profile import Profile
+from oi_tasks.profile import Prices, Profile
+from oi_tasks.reports.costs import costs
 
 GROUPS = ("classifier", "semseg", "cascade")
 
@@ -23,12 +26,15 @@ class Gate(Job):
 
     A cluster that fails here, or whose training failed, keeps the champion's model where the class map is the same; the
     cascade made so is scored and judged as a whole. Publishes `verdict.json`: candidate, champion, numbers, thresholds,
-    reasons. The verdict goes into the ledger.
+    reasons, and what it cost up to here. The verdict goes into the ledger.
     """
+
+    version: ClassVar[str] = "2"
 
     evaluation: OutputId
     limits: Thresholds
     profile: str
+    prices: Prices | None = Field(None, exclude=True)  # not in the key: other prices are no reason to judge again
 
     class Result(JobResult):
         """The verdict in short."""
@@ -41,8 +47,8 @@ class Gate(Job):
 
     @classmethod
     def from_profile(cls, profile: Profile, **inputs: Any) -> Self:
-        """The profile's thresholds."""
-        return cls(**{"limits": profile.gate, "profile": profile.name, **inputs})
+        """The profile's thresholds and prices."""
+        return cls(**{"limits": profile.gate, "profile": profile.name, "prices": profile.prices, **inputs})
 
     def source(self, io: JobIO) -> Any:
         """What the ledger says of the candidate: one that was rolled back does not come back by itself."""
@@ -56,7 +62,8 @@ class Gate(Job):
         mixed = self._with_champions_clusters(io, evaluation, kept) if kept else None
         if mixed is not None:
             evaluation, verdict = mixed, self._judge(io, mixed)
-        document = self._document(evaluation, verdict, kept if mixed is not None else ())
+        cost = costs(io.run_so_far(), made_of(io, evaluation), self.prices)
+        document = self._document(evaluation, verdict, kept if mixed is not None else (), cost.plain())
         (io.out / "verdict.json").write_text(document.model_dump_json(indent=1))
         for reason in verdict.reasons:
             io.log(f"gate: {reason.code}: {reason.text}")
@@ -99,7 +106,9 @@ class Gate(Job):
             megabytes=self.limits.budgets.megabytes,
         )
 
-    def _document(self, evaluation: Output, verdict: Verdict, kept: tuple[str, ...]) -> VerdictDocument:
+    def _document(
+        self, evaluation: Output, verdict: Verdict, kept: tuple[str, ...], cost: dict[str, Any]
+    ) -> VerdictDocument:
         note = verdict.note + (f"; {', '.join(kept)} failed and keep the champion's model" if kept else "")
         return VerdictDocument.model_validate(
             {
@@ -114,6 +123,7 @@ class Gate(Job):
                 "thresholds": self.limits.model_dump(mode="json"),
                 "changed_most": [asdict(row) for row in verdict.changed_most],
                 "kept": kept,
+                "cost": cost,
             }
         )
 
@@ -137,8 +147,22 @@ class Gate(Job):
             return None
         io.log(f"gate: {', '.join(failed)} failed: scored again with the champion's model, version {champion}")
         job = Evaluate.model_validate(fields | {"semseg": parts})
-        scored = io.input("evaluate", execute(job, io.settings)["id"])
+        scored = io.input("evaluate", execute(job, io.settings, profile=io.profile)["id"])
         return None if scored.result["candidate"] == champion else scored  # with nothing left that is new
+
+
+def parts_of(io: JobIO, evaluation: Output) -> dict[str, Output]:
+    """The trained models that were evaluated: `classifier`, and each cluster's by the cluster's name."""
+    fields = evaluation.manifest.fields
+    masks = [io.input("train_semseg", part) for part in fields["semseg"]]
+    clusters = {str(output.result["cluster"]): output for output in masks}
+    return {"classifier": io.input("train_classifier", fields["classifier"]), **clusters}
+
+
+def made_of(io: JobIO, evaluation: Output) -> list[dict[str, Any]]:
+    """How all that a version consists of was produced: photos at training size, trained models, the evaluation."""
+    shards = io.input("shards", evaluation.manifest.fields["dataset"])
+    return [output.manifest.produced for output in (shards, *parts_of(io, evaluation).values(), evaluation)]
 
 
 def _turned_down(io: JobIO, version: int) -> str:
@@ -171,9 +195,7 @@ def _support(scores: dict[str, Any]) -> dict[str, int]:
 
 def _megabytes(io: JobIO, evaluation: Output) -> float:
     """Size of the candidate's model files."""
-    fields = evaluation.manifest.fields
-    parts = [io.input("train_classifier", fields["classifier"])]
-    parts += [io.input("train_semseg", part) for part in fields["semseg"]]
+    parts = parts_of(io, evaluation).values()
     return sum(part.manifest.objects[name].size for part in parts for name in MODEL_FILES) / 1e6
 
 

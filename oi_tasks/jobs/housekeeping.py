@@ -15,6 +15,7 @@ from oi_tasks.io.store import DATA, WORK
 from oi_tasks.jobs.base import Job, JobIO, JobResult
 from oi_tasks.jobs.plan import CASCADE
 from oi_tasks.profile import Profile
+from oi_tasks.results import RUNS, TOLD
 
 TAGS = ("evaluation", "verdict", "dataset", "snapshot", "validated")
 
@@ -24,7 +25,8 @@ class Housekeeping(Job):
 
     Kept are what is younger than `keep_days`, every version that was ever promoted, whatever an alias points to, what
     an entry of the ledger names, also one that passed or refused, and all that they were made from. Release files and
-    photos in `oi-raw` are never touched. Publishes `leftovers.json`.
+    photos in `oi-raw` are never touched. In `oi-work` states of trainings, results of runs, and the marks of runs whose
+    end was told go by their age alone. Publishes `leftovers.json`.
     """
 
     keep_days: PositiveInt
@@ -60,7 +62,7 @@ class Housekeeping(Job):
         stay = [output for output in outputs if (output.job, output.id) not in ids]
         versions = list(_versions(io, stay, promoted, since))
         objects = dict(_objects(io, stay, since))
-        work = [key for folder in ("checkpoints/", "runs/") for key, _ in _older(io, WORK, folder, since)]
+        work = [key for folder in ("checkpoints/", RUNS, TOLD) for key, _ in _older(io, WORK, folder, since)]
         told = {
             "outputs": sorted(f"{job}/{name}" for job, name in ids),
             "objects": sorted(objects),

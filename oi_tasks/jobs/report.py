@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Self
 from oi_tasks.io.outputs import Output
 from oi_tasks.io.store import REPORTS
 from oi_tasks.jobs.base import Job, JobIO, JobResult, OutputId
+from oi_tasks.jobs.gate import made_of, parts_of
 from oi_tasks.jobs.plan import CASCADE
 from oi_tasks.profile import Prices, Profile
 
@@ -60,16 +61,7 @@ class Report(Job):
         verdict = io.input("gate", self.verdict).read_json("verdict.json")
         evaluation = io.input("evaluate", verdict["evaluation"])
         fields = evaluation.manifest.fields
-        trained = {"classifier": io.input("train_classifier", fields["classifier"])}
-        for part in fields["semseg"]:
-            output = io.input("train_semseg", part)
-            trained[output.result["cluster"]] = output
-        spent = costs(
-            io.run_so_far(),
-            [io.input("shards", fields["dataset"]).manifest.produced, evaluation.manifest.produced]
-            + [output.manifest.produced for output in trained.values()],
-            self.prices,
-        )
+        spent = costs(io.run_so_far(), made_of(io, evaluation), self.prices)
         dataset = io.input("shards", fields["dataset"]).manifest.fields
         of_data = io.input("validate", dataset["validated"]), io.input("collapse", dataset["classes"])
         pages = {
@@ -79,7 +71,7 @@ class Report(Job):
             "errors": evaluation.result["errors"],
             "masks and boxes": evaluation.result.get("boxes"),
         }
-        curves = {name: output.read_json("curves.json") for name, output in trained.items()}
+        curves = {name: output.read_json("curves.json") for name, output in parts_of(io, evaluation).items()}
         run = io.tracking.reopen(evaluation.result["mlflow_run"])
         page = run_page(
             verdict,

@@ -7,6 +7,7 @@ from oi_tasks.io.outputs import Outputs
 from oi_tasks.io.registry import Registry
 from oi_tasks.io.store import Store
 from oi_tasks.jobs.plan import CASCADE
+from oi_tasks.reports.costs import sentence
 from oi_tasks.reports.page import fixed
 from oi_tasks.settings import settings
 
@@ -37,7 +38,7 @@ def approval_text(verdict_id: str, reports: str) -> str:
 
 
 def as_markdown(verdict: dict[str, Any], links: dict[str, str]) -> str:
-    """The verdict: against what, the judged numbers as a table, what changed most, links by their text."""
+    """The verdict: against what, judged numbers as a table, what changed most, the cost; links by their text."""
     rows = [
         " | ".join(["", row["part"], row["number"], *(fixed(row[name]) for name in ("value", "champion", "floor")), ""])
         for row in verdict["judged"]
@@ -57,4 +58,7 @@ def as_markdown(verdict: dict[str, Any], links: dict[str, str]) -> str:
     ]
     if changed:
         lines += ["", "What changed most:", "", *changed]
+    cost = verdict.get("cost") or {}  # verdicts of before have none
+    said = {"This run up to here": cost.get("run"), "Making this version": cost.get("version")}
+    lines += [line for text, row in said.items() if row for line in ("", f"{text}: {sentence(row, cost['currency'])}.")]
     return "\n".join([*lines, "", " · ".join(f"[{text}]({address})" for text, address in links.items())])

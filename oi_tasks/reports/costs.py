@@ -1,4 +1,4 @@
-"""What a run cost, step by step: the rows of a table, and what is logged beside the model."""
+"""What a run cost, step by step: the rows of a table, what the verdict says, and what is logged beside the model."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +16,10 @@ class Row:
     used: Used | None
     price: float | None
 
+    def plain(self) -> dict[str, float | None]:
+        """As the verdict has it."""
+        return {**(self.used or Used()).plain(), "price": self.price}
+
 
 @dataclass(frozen=True)
 class Costs:
@@ -25,6 +29,11 @@ class Costs:
     run: Row
     version: Row
     currency: str
+
+    def plain(self) -> dict[str, Any]:
+        """As the verdict has it; a run without steps is none."""
+        run = self.run.plain() if self.rows else None
+        return {"run": run, "version": self.version.plain(), "currency": self.currency}
 
 
 def costs(steps: Sequence[Mapping[str, Any]], made: Iterable[Mapping[str, Any]], prices: Prices | None) -> Costs:
@@ -58,6 +67,15 @@ def tags(row: Row, currency: str) -> dict[str, str]:
     used = row.used or Used()
     named = {name: f"{value:.0f}" for name, value in used.plain().items()}
     return named if row.price is None else named | {"price": f"{row.price:.2f} {currency}"}
+
+
+def sentence(row: Mapping[str, Any], currency: str) -> str:
+    """A row of the verdict in words: `1,800 CPU seconds, 3,600 GPU seconds, 2.0 MB stored, 3.00 EUR`."""
+    words = [f"{row['cpu_seconds']:,.0f} CPU seconds"]
+    words += [f"{row['gpu_seconds']:,.0f} GPU seconds"] if row["gpu_seconds"] else []
+    words.append(f"{row['stored_bytes'] / 1e6:,.1f} MB stored")
+    words += [f"{row['price']:,.2f} {currency}"] if row["price"] is not None else []
+    return ", ".join(words)
 
 
 def _name(said: Mapping[str, Any]) -> str:

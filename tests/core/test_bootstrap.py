@@ -125,3 +125,18 @@ def test_box_slices_are_the_recall_of_labels_with_such_boxes() -> None:
         "group_of": (1, 0.0),
     }
     assert all(row["champion"] is None and row["low"] is None for row in rows.values())
+
+
+def test_sums_of_the_same_counts_are_taken_once_and_those_of_others_are_their_own() -> None:
+    drawn, random = Resamples(30, count=20), np.random.default_rng(3)
+    counts = random.random((30, 2, 3))
+    found = drawn.sums(counts)
+    assert drawn.sums(counts) is found
+    assert np.allclose(drawn.sums(counts * 2), 2 * found)
+    for _ in range(50):  # an array that is gone leaves its place in memory, and must not leave its sums
+        other = random.random((30, 2, 3))
+        expected = np.einsum("rn,nab->rab", np.concatenate(list(drawn.weights())), other)
+        assert np.allclose(drawn.sums(other), expected)
+        del other
+    with pytest.raises(ValueError, match="read-only"):
+        found += 1

@@ -15,9 +15,11 @@ from oi_tasks.jobs import housekeeping
 from oi_tasks.jobs.base import execute
 from oi_tasks.local import services
 from oi_tasks.local.addresses import Addresses
+from oi_tasks.results import TOLD
 from oi_tasks.settings import Settings
 
 pytestmark = pytest.mark.slow
+WORK_FILES = ("checkpoints/train_classifier/k", "runs/oi_retrain/r1/gate.json", f"{TOLD}oi_retrain/r1")
 LATER = datetime.now(UTC) + timedelta(days=100)
 
 
@@ -59,7 +61,8 @@ class World:
         ledger.append("promoted", "oi-cascade/1", {"version": 1, "previous": None})
         ledger.append("refused", key, {"version": 4, "key": key, "reasons": []})
         ledger.append("not approved in time", "k", {"version": 5, "verdict": self.verdicts[5]})
-        self.store.put_bytes(WORK, "checkpoints/train_classifier/k", b"state")
+        for key in WORK_FILES:
+            self.store.put_bytes(WORK, key, b"state")
 
     def publish(self, job: str, fields: dict[str, Any], result: dict[str, Any], at: str = "") -> str:
         out = self.folder / f"{job}-{len(fields)}-{len(list(self.folder.iterdir()))}"
@@ -97,7 +100,8 @@ def test_it_lists_then_removes_and_what_is_in_use_stays(settings: Settings, tmp_
     listed = world.keep()
     # Of the second cascade: its two outputs and their files; of the looks before: their lists.
     assert listed["model_versions"] == 2
-    assert listed["work_files"] == 1
+    assert listed["work_files"] == len(WORK_FILES)
+    assert set(world.store.list(WORK)) == set(WORK_FILES)
     assert listed["removed"] is False
     assert world.versions("oi-cascade") == [1, 2, 3, 4, 5]
     removed = world.keep(remove=True)
@@ -112,7 +116,7 @@ def test_it_lists_then_removes_and_what_is_in_use_stays(settings: Settings, tmp_
     for job, output_id in zip(("train_classifier", "evaluate"), world.ids[2], strict=True):
         with pytest.raises(BadInput, match="is published"):
             world.outputs.get(job, output_id)
-    assert not world.store.exists(WORK, "checkpoints/train_classifier/k")
+    assert not list(world.store.list(WORK))
     held = {ref.key for number in (1, 3, 4, 5) for ref in _objects(world, number)}
     assert held <= set(world.store.list(DATA, "sha256/"))
     assert len(list(world.store.list(DATA, "keys/evaluate/"))) == 4

@@ -14,9 +14,12 @@ from oi_tasks.io.champions import Champions
 from oi_tasks.io.ledger import Ledger
 from oi_tasks.io.outputs import Output, Outputs
 from oi_tasks.io.serving import ask, plain_photo
-from oi_tasks.io.store import REPORTS, Store
+from oi_tasks.io.store import REPORTS, WORK, Store
 from oi_tasks.io.tracking import Tracking
+from oi_tasks.jobs import job_class
+from oi_tasks.jobs.base import execute
 from oi_tasks.jobs.plan import CASCADE
+from oi_tasks.profile import Prices
 from tests.conftest import SMALL, Chain
 
 pytestmark = pytest.mark.slow
@@ -75,6 +78,38 @@ def test_the_verdict_is_a_document_of_the_published_schema(chain: Chain) -> None
     document = chain.output("gate").read_json("verdict.json")
     assert VerdictDocument.model_validate(document).decision == "promote"
     assert document["note"] == "there is no champion yet: only floors were judged"
+
+
+def test_the_verdict_says_what_it_cost_and_other_costs_and_prices_are_no_new_verdict(chain: Chain) -> None:
+    """As in a run whose shards were reused; MLflow's tags of the version say the same of the version."""
+    store, folder = Store(chain.settings), "runs/oi_retrain/manual__costs"
+    used = {"cpu_seconds": 7200.0, "gpu_seconds": 360.0, "stored_bytes": 5_000_000}
+    for name in ("train_classifier", "shards"):
+        reused = name == "shards"
+        said = chain.said[name] | {"reused": reused, "used": None if reused else used}
+        store.put_json(WORK, f"{folder}/{name}.json", said)
+    limits = with_gate(chain, {"classifier": {"macro_f1": {"floor": 0.001}}})  # a verdict of this test alone
+
+    def gate(prices: Prices, to: str) -> dict[str, Any]:
+        fields = {"evaluation": chain.said["evaluate"]["id"], "prices": prices}
+        return execute(job_class("gate").from_profile(limits.profile, **fields), chain.settings, result_to=to)
+
+    verdict = gate(Prices(cpu_hour=0.5, gpu_hour=10, gb_month=2), f"{folder}/gate.json")
+    output = Outputs(store, chain.settings.cache).get("gate", verdict["id"])
+    cost = output.read_json("verdict.json")["cost"]
+    assert cost["run"] == used | {"price": pytest.approx(1 + 1 + 0.01)}
+    assert cost["currency"] == "EUR"
+    made = [chain.output(name).manifest.produced["used"] for name in ("shards", "train_classifier", "evaluate")]
+    masks = [Outputs(store, chain.settings.cache).get("train_semseg", part) for part in chain.semseg]
+    made += [part.manifest.produced["used"] for part in masks]
+    for name in used:
+        assert cost["version"][name] == pytest.approx(sum(one[name] for one in made), abs=0.001)
+    again = gate(Prices(cpu_hour=99), "runs/oi_retrain/manual__another/gate.json")
+    assert (again["reused"], again["id"], again["key"]) == (True, verdict["id"], verdict["key"])
+    assert "prices" not in output.manifest.fields
+    limits.job("report", verdict=verdict["id"])
+    tags = Tracking(chain.settings).version_tags(CASCADE, verdict["result"]["candidate"])
+    assert {name: tags[name] for name in used} == {name: f"{cost['version'][name]:.0f}" for name in used}
 
 
 def test_a_candidate_below_the_floor_is_refused_with_the_champion_unmoved(chain: Chain) -> None:

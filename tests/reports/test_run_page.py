@@ -7,6 +7,7 @@ import pytest
 
 from oi_tasks.core.verdict_document import VerdictDocument
 from oi_tasks.profile import Prices
+from oi_tasks.reports.approval import as_markdown
 from oi_tasks.reports.costs import costs, metrics, tags
 from oi_tasks.reports.run import not_promoted, outcome, run_page
 
@@ -132,7 +133,28 @@ def test_what_a_run_cost_is_summed_and_what_was_reused_cost_nothing() -> None:
 def test_what_is_logged_beside_the_model() -> None:
     found = costs(STEPS, MADE, PRICES)
     assert metrics(found.run) == {
-        "cost/cpu_seconds": 3600.0, "cost/gpu_seconds": 3600.0, "cost/stored_bytes": 2e9, "cost/price": 3.0,
+        "spent/cpu_seconds": 3600.0, "spent/gpu_seconds": 3600.0, "spent/stored_bytes": 2e9, "spent/price": 3.0,
     }  # fmt: skip
     assert tags(found.version, found.currency)["price"] == "3.00 CHF"
     assert "price" not in tags(costs(STEPS, MADE, None).version, "")
+
+
+def test_the_verdict_has_what_the_run_and_the_version_cost_and_who_approves_reads_it() -> None:
+    cost = costs(STEPS, MADE, PRICES).plain()
+    document = VerdictDocument.model_validate(PASSED | {"cost": cost}).model_dump(mode="json")
+    assert document["cost"] == {
+        "run": {"cpu_seconds": 3600.0, "gpu_seconds": 3600.0, "stored_bytes": 2_000_000_000, "price": 3.0},
+        "version": {"cpu_seconds": 7200.0, "gpu_seconds": 3600.0, "stored_bytes": 10, "price": pytest.approx(3.0)},
+        "currency": "CHF",
+    }
+    text = as_markdown(document, {})
+    assert "This run up to here: 3,600 CPU seconds, 3,600 GPU seconds, 2,000.0 MB stored, 3.00 CHF." in text
+    assert "Making this version: 7,200 CPU seconds, 3,600 GPU seconds, 0.0 MB stored, 3.00 CHF." in text
+
+
+def test_without_prices_or_a_run_the_verdict_has_what_is_known() -> None:
+    cost = costs([], [{"used": {"cpu_seconds": 5.0, "gpu_seconds": 0.0, "stored_bytes": 1_000_000}}], None).plain()
+    document = VerdictDocument.model_validate(PASSED | {"cost": cost}).model_dump(mode="json")
+    assert document["cost"]["run"] is None
+    assert "Making this version: 5 CPU seconds, 1.0 MB stored." in as_markdown(document, {})
+    assert "CPU seconds" not in as_markdown(VerdictDocument.model_validate(PASSED).model_dump(mode="json"), {})
