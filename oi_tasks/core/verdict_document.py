@@ -58,7 +58,7 @@ class CostRow(DocumentPart):
     cpu_seconds: float = Field(description="seconds of cores")
     gpu_seconds: float = Field(description="seconds of GPUs held")
     stored_bytes: int = Field(description="bytes newly stored")
-    price: float | None = Field(None, description="what was stored, for one month")
+    price: float | None = Field(None, description="of all three, what was stored for one month; null without prices")
 
 
 class Cost(DocumentPart):
