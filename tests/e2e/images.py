@@ -1,6 +1,7 @@
 """The images of the project, built from this checkout and handed to the cluster; one that it has is not built again."""
 
 import hashlib
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.e2e.common import CHECKOUT, say
@@ -25,21 +26,31 @@ def tag(name: str) -> str:
 
 
 def have_all(cluster: Cluster) -> dict[str, str]:
-    """All images on the cluster's node: name and tag of each. They are made side by side: one compiles, others fetch."""
+    """All images on the cluster's node: name and tag of each.
+
+    They are built side by side: one compiles, others fetch. They are handed over one by one, and are the node's alone
+    from then on: on its way an image of gigabytes is on the disk three times.
+    """
     wanted = {name: f"oi-{name}:{tag(name)}" for name in BUILT_FROM}
     missing = [name for name, image in wanted.items() if not cluster.has(image)]
     if missing:
         base = base_image()
         with ThreadPoolExecutor() as side_by_side:
-            list(side_by_side.map(lambda name: _make(name, wanted[name], base), missing))
+            list(side_by_side.map(lambda name: _build(name, wanted[name], base), missing))
+    for name in missing:
+        _hand_over(wanted[name])
     return wanted
 
 
-def _make(name: str, image: str, base: str) -> None:
-    """Build an image and load it."""
+def _build(name: str, image: str, base: str) -> None:
     say(f"image: building {image} on {base}")
     words = ("--network", "host", "--quiet", "--build-arg", f"BASE_IMAGE={base}", "-t", image)
     printed("docker", "build", *words, "-f", CHECKOUT / "docker" / f"{name}.Dockerfile", CHECKOUT)
+
+
+def _hand_over(image: str) -> None:
     size = int(printed("docker", "image", "inspect", "--format", "{{.Size}}", image))
-    say(f"image: loading {image}, {size / 1e6:.0f} MB")
+    free = shutil.disk_usage("/").free
+    say(f"image: loading {image}, {size / 1e6:.0f} MB; {free / 1e9:.0f} GB of the disk are free")
     load(image)
+    printed("docker", "image", "rm", image)
