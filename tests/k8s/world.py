@@ -153,7 +153,7 @@ class World:
 
     def changes(self, run: Run | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
         """Every change of a run's pods (or of all) in its order: its kind, such as MODIFIED, and the pod after it."""
-        text, at = self._watched.read_text(), 0
+        text, at = self._watched.read_text(errors="ignore"), 0  # it is being written: it may end within a letter
         while at < len(text):
             try:
                 change, at = json.JSONDecoder().raw_decode(text, at)
