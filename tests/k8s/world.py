@@ -51,8 +51,12 @@ class World:
             self._kubectl = subprocess.Popen([*command, "json", "--output-watch-events"], stdout=file)
         self._looker = Thread(target=self._look, daemon=True)
         self._looker.start()
-        for name in toys:
-            self.until(lambda name=name: self.airflow.dag_exists(name), f"the DAG {name} is read")
+        try:
+            for name in toys:
+                self.until(lambda name=name: self.airflow.dag_exists(name), f"the DAG {name} is read")
+        except BaseException:
+            self.stop()  # nobody has this world yet who could
+            raise
 
     def start(self) -> None:
         """Start what does not run."""
