@@ -28,13 +28,13 @@ with DAG(
     profile = found["profile"]
     planned = job("plan", profile, classes=found["classes"])
     data = job("shards", profile, classes=found["classes"], validated=found["validated"])
+    clusters = cluster_fields(planned)
     classifier = job("train_classifier", profile, dataset=data)
-    semseg = mapped_job(
-        "train_semseg", profile, cluster_fields(planned), "cluster", dataset=data, classifier=classifier
-    )
+    semseg = mapped_job("train_semseg", profile, clusters, "cluster", dataset=data, classifier=classifier)
     scores = job("evaluate", profile, dataset=data, classifier=classifier, semseg=trained(semseg))
     detector = job("train_detector", profile, dataset=data, classifier=classifier)
     compared = job("compare_detector", profile, evaluation=scores, detector=detector)
+    clusters >> classifier  # where it is not known which there are, nothing is trained
     note_at_end(
         plan=planned, shards=data, train_classifier=classifier, train_semseg=semseg, evaluate=scores,
         train_detector=detector, compare_detector=compared,

@@ -68,6 +68,7 @@ with DAG(
         turned_down=ends["turn_down"],
     )  # fmt: skip
     planned >> data
+    clusters >> classifier  # a cluster that there is not is refused before anything is trained
     note_at_end(
         plan=planned, shards=data, train_classifier=classifier, train_semseg=semseg, evaluate=scores, gate=verdict,
         report=report, **ends,

@@ -39,10 +39,15 @@ def newest_pages(outputs: Outputs, count: int) -> tuple[Page, ...]:
 
 
 def pages_of(outputs: Outputs, dag_id: str, run_id: str) -> tuple[Page, ...]:
-    """The pages that the steps of a run wrote or reused, by their results."""
+    """The pages that the steps of a run wrote or reused, by their results; not those that are no longer there."""
     results = (outputs.store.get_json(WORK, key) for key in outputs.store.list(WORK, f"runs/{dag_id}/{run_id}/"))
-    made = [outputs.get(said["job"], said["id"]) for said in results if said["job"] in WITH_PAGES]
-    return tuple(replace(page, says=_says(outputs, output)) for output in made for page in _pages_in(output))
+    made = [_found(outputs, said["job"], said["id"]) for said in results if said["job"] in WITH_PAGES]
+    return tuple(
+        replace(page, says=_says(outputs, output))
+        for output in made
+        if output is not None
+        for page in _pages_in(output)
+    )
 
 
 def _pages_in(output: Output) -> Iterator[Page]:

@@ -43,6 +43,7 @@ QUIET = {
     "GIT_PYTHON_REFRESH": "quiet",
 }
 SHORT = 6  # digits of a content key, enough to tell runs apart
+ACTIVE = "active"  # the stage of an experiment that is not deleted
 METRICS_AT_ONCE = 1000  # MLflow takes no more in a request
 # What inference imports, in the versions that trained.
 REQUIREMENTS = (
@@ -105,18 +106,23 @@ class Tracking:
             yield TrackedRun(self, active.info.run_id, active.info.experiment_id)
 
     def _experiment(self, job: str) -> str:
-        """The id of a job's experiment, made if it is the first run. Several may begin at once."""
+        """The id of a job's experiment, made if it is the first run, and brought back if somebody deleted it.
+
+        Several may begin at once: whoever comes second finds what the first one did.
+        """
         from mlflow.exceptions import MlflowException
 
         name, about = EXPERIMENTS[job]
         known = self.client.get_experiment_by_name(name)
-        if known is None:
-            try:
+        try:
+            if known is None:
                 return str(self.client.create_experiment(name, tags={NOTE: about}))
-            except MlflowException as error:
-                known = self.client.get_experiment_by_name(name)
-                if known is None:
-                    raise self._down(error) from None
+            if known.lifecycle_stage != ACTIVE:
+                self.client.restore_experiment(known.experiment_id)
+        except MlflowException as error:
+            known = self.client.get_experiment_by_name(name)
+            if known is None or known.lifecycle_stage != ACTIVE:
+                raise self._down(error) from None
         return str(known.experiment_id)
 
     def reopen(self, run_id: str) -> "TrackedRun":

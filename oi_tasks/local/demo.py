@@ -13,7 +13,7 @@ from oi_tasks.local import keys, services
 from oi_tasks.local.airflow_api import Airflow, NotYet, Refusal, Run, Step
 from oi_tasks.local.exclusive import Say
 from oi_tasks.local.follow import INGEST, PATIENCE, RETRAIN, Follower
-from oi_tasks.local.outcome import End, Outcome, Values, log_tail, reasons
+from oi_tasks.local.outcome import End, Outcome, Values, cannot_end_well, log_tail, reasons
 from oi_tasks.profile import load_profile
 
 MODEL = "oi-cascade"
@@ -76,13 +76,13 @@ def _runs(airflow: Airflow, profile: str, say: Say) -> tuple[Run | None, Run | N
     default = airflow.default(INGEST, "profile")
     others = []
     for run in airflow.active_runs(INGEST):
-        if _profile(run.conf, default) == profile and not _has_failed(airflow, run):
+        if _profile(run.conf, default) == profile and not cannot_end_well(airflow.steps(run)):
             say(f"{INGEST}: a run for the profile {profile} is in progress ({run.id}); following it")
             return run, None
         others.append(run.id)
     for run in airflow.active_runs(RETRAIN):
         source = _source(airflow, run, profile, default)
-        if source is not None and not _has_failed(airflow, run):
+        if source is not None and not cannot_end_well(airflow.steps(run)):
             say(f"{RETRAIN}: a run for the profile {profile} is in progress ({run.id}); following it")
             return airflow.run(INGEST, source), run
     try:
@@ -114,11 +114,6 @@ def _source(airflow: Airflow, run: Run, profile: str, default: Any) -> str | Non
             if _profile(ingest.conf, default) == profile:
                 return ingest.id
     return None
-
-
-def _has_failed(airflow: Airflow, run: Run) -> bool:
-    """Whether a run in progress can no longer end well."""
-    return any(step.state == "failed" for step in airflow.steps(run))
 
 
 def _tell_end(airflow: Airflow, follower: Follower, ended: Outcome, say: Say) -> None:

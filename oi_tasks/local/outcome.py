@@ -9,6 +9,7 @@ from typing import Any
 from oi_tasks.local.airflow_api import Run, Step
 
 LOG_LINES = 20
+ALONE = ("train_semseg",)  # jobs that fail alone: the run goes on without what they would have made
 ENDED = ("success", "failed", "upstream_failed", "skipped", "removed")
 BUSY = ("running", "deferred", "restarting", "up_for_retry", "up_for_reschedule", "awaiting_input")
 SAID = {
@@ -63,12 +64,12 @@ def outcome(view: View, since_ingest: float, patience: float) -> Outcome | None:
     `since_ingest`: seconds since the ingest was seen to have ended well; `patience`: how many of
     them may pass until its asset has started a retrain.
     """
-    failed = next((step for step in view.steps if step.state == "failed"), None)
-    if failed is not None:
-        return Outcome(End.STEP_FAILED, step=failed)
+    failed = [step for step in view.steps if step.state == "failed"]
+    if deciding := next((step for step in failed if step.job not in ALONE), None):
+        return Outcome(End.STEP_FAILED, step=deciding)
     for run in (view.ingest, view.retrain):
         if run is not None and run.state == "failed":
-            return Outcome(End.RUN_FAILED, run=run)
+            return Outcome(End.STEP_FAILED, step=failed[0]) if failed else Outcome(End.RUN_FAILED, run=run)
     if view.retrain is None:
         return Outcome(End.NO_RETRAIN, run=view.ingest) if since_ingest > patience else None
     if view.retrain.state != "success":
@@ -79,6 +80,11 @@ def outcome(view: View, since_ingest: float, patience: float) -> Outcome | None:
     if promote is not None and gate is not None and gate.state == "success":
         return Outcome(End.REFUSED, step=gate)
     return Outcome(End.RUN_FAILED, run=view.retrain)
+
+
+def cannot_end_well(steps: Iterable[Step]) -> bool:
+    """Whether a run in progress with these steps must fail."""
+    return any(step.state == "failed" and step.job not in ALONE for step in steps)
 
 
 def finished(before: Mapping[Key, Step], after: Iterable[Step]) -> list[Step]:

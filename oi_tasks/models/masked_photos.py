@@ -43,13 +43,15 @@ def rows_to_look_at(photos: Sequence[Mapping[str, Any]]) -> list[int]:
 def masked_photos(cascade: Cascade, reader: ShardReader, photos: Sequence[Mapping[str, Any]]) -> list[MaskedPhoto]:
     """The photos to look at, predicted once more; `photos` is the table that scoring the split left."""
     where = knows_where(reader)
-    return [_masked(cascade, reader, row, where[row]) for row in rows_to_look_at(photos)]
+    return [_masked(cascade, reader, row, where[row], photos[row]) for row in rows_to_look_at(photos)]
 
 
-def _masked(cascade: Cascade, reader: ShardReader, row: int, where: NDArray[np.bool_]) -> MaskedPhoto:
+def _masked(
+    cascade: Cascade, reader: ShardReader, row: int, where: NDArray[np.bool_], scored: Mapping[str, Any]
+) -> MaskedPhoto:
     sample = reader.sample(row)
-    boxed = {box["class"] for box in sample.boxes}
-    own = [slug for slug, places in cascade.places.items() if boxed & set(places)]
+    # Alone a photo may be sent elsewhere than in its batch: by the last digit of a probability at its threshold.
+    own = [one["cluster"] for one in scored["masks"] if one["cells_either"]]
     (found,) = cascade.predict_images([sample.image], {0: own})
     true, said, both, either = [], [], 0, 0
     for slug, mask in found.masks.items():

@@ -5,7 +5,7 @@ from typing import Any
 from oi_tasks.errors import Unreachable
 from oi_tasks.io.outputs import Outputs
 from oi_tasks.io.registry import Registry
-from oi_tasks.io.store import Store
+from oi_tasks.io.store import REPORTS, Store
 from oi_tasks.jobs.plan import CASCADE
 from oi_tasks.reports.costs import sentence
 from oi_tasks.reports.page import fixed
@@ -33,8 +33,14 @@ def approval_text(verdict_id: str, reports: str) -> str:
     except Unreachable:
         candidate = None
     tags = {} if candidate is None else candidate.tags
-    links |= {text: tags[tag] for tag, text in PAGES.items() if tag in tags}
+    links |= {text: _in_tab(tags[tag], reports) for tag, text in PAGES.items() if tag in tags}
     return as_markdown(verdict, links | {"reports of this run": reports})
+
+
+def _in_tab(page: str, reports: str) -> str:
+    """The address of a report in the tab, which whoever answers can open: in a cluster the store's is known to pods."""
+    _, of_store, key = page.partition(f"/{REPORTS}/")
+    return f"{reports.partition('?')[0]}report/{key}" if of_store else page
 
 
 def as_markdown(verdict: dict[str, Any], links: dict[str, str]) -> str:

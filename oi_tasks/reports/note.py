@@ -11,6 +11,7 @@ LONGEST = 1000  # characters; Airflow takes no more
 REASONS = 3  # that a note tells; the report has all of them
 STATUS = re.compile(r"^\w+ ended with status \d+: (oi: )?")  # how a task's failure begins; the note says where it was
 LOOKS = ("plan",)  # jobs that only look how things stand: their result says nothing new about data or models
+LAST = {"report", "compare_detector"}  # jobs that come after all trainings: the run went on in spite of what failed
 NEW = "nothing new: every step was reused"
 Said = Mapping[str, Any]
 
@@ -22,7 +23,7 @@ def run_note(dag: str, said: Mapping[str, Any], failed: Mapping[str, str], asked
     task, why it failed. `asked`: the reason that the person who started the run gave.
     """
     done = {job: value for job, value in said.items() if value}
-    if failed and "report" in done:  # one cluster's training may fail without the others
+    if failed and done.keys() & LAST:  # one cluster's training may fail without the others
         text = f"{SENTENCES[dag](done)}; {_failure(failed)}{_cost(done)}"
     elif failed:
         text = _failure(failed)

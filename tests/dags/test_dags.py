@@ -97,6 +97,14 @@ def test_no_training_before_the_data_gate(bag) -> None:
     assert retrain.get_task("report").trigger_rule == "none_failed_min_one_success"
 
 
+@pytest.mark.parametrize("dag_id", ["oi_retrain", "oi_baseline"])
+def test_nothing_is_trained_where_the_form_names_a_cluster_that_is_not_there(bag, dag_id: str) -> None:
+    """Those of the clusters may all fail: what chooses them may not."""
+    assert "cluster_fields" in bag.dags[dag_id].get_task("train_classifier").upstream_task_ids
+    assert "train_classifier" in bag.dags[dag_id].get_task("evaluate").upstream_task_ids
+    assert bag.dags[dag_id].get_task("evaluate").trigger_rule == "all_success"
+
+
 def test_the_baseline_is_trained_by_hand_and_decides_nothing(bag) -> None:
     baseline = bag.dags["oi_baseline"]
     assert baseline.schedule is None

@@ -93,6 +93,19 @@ def test_what_a_person_wrote_of_a_model_stays(settings: Settings, tmp_path: Path
     assert client.get_registered_model(f"{registry.model}-new").description == "what it is"
 
 
+def test_an_experiment_that_somebody_deleted_is_brought_back_by_the_next_run(settings: Settings) -> None:
+    def begun() -> tuple[str, str]:
+        with Tracking(settings).run("compare_detector", "both", "0" * 20, {}, {}) as run:
+            found = Tracking(settings).client.get_experiment(
+                Tracking(settings).client.get_run(run.id).info.experiment_id
+            )
+            return found.experiment_id, found.lifecycle_stage
+
+    before, _ = begun()
+    Tracking(settings).client.delete_experiment(before)
+    assert begun() == (before, "active")
+
+
 def test_the_page_of_a_run_begins_with_the_headline(chain: Chain) -> None:
     """The page shows metrics as the server gives them, which is as they came."""
     names = [name for name in run_of(chain, "train_classifier").data.metrics if not name.startswith("system/")]

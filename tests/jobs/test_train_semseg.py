@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -91,16 +92,17 @@ class Trainings:
         names = self.store.list(WORK, f"checkpoints/train_semseg/{self.keys[cluster]}/state-")
         return max((int(name.rpartition("-")[2]) for name in names), default=0)
 
-    def end_within_an_epoch(self, cluster: str, process: subprocess.Popen[str], how: signal.Signals) -> None:
-        """Send a signal once the second epoch has begun and is not done."""
-        until = time.monotonic() + 300
-        kept = 0
-        while not (kept > STEPS and kept % STEPS in (1, 2, 3)):
-            assert process.poll() is None, f"{cluster} ended by itself: {process.communicate()[1]}"
-            assert time.monotonic() < until, f"{cluster} has not begun its second epoch"
+    def pause_within_an_epoch(self, running: dict[str, subprocess.Popen[str]]) -> None:
+        """Let each come to its second epoch, or a later one, and none further: however slowly another of them begins."""
+        until, going = time.monotonic() + 300, dict(running)
+        while going:
             time.sleep(0.02)
-            kept = self.steps_kept(cluster)
-        process.send_signal(how)
+            for cluster, process in list(going.items()):
+                assert process.poll() is None, f"{cluster} ended by itself: {process.communicate()[1]}"
+                assert time.monotonic() < until, f"{cluster} has not begun its second epoch"
+                kept = self.steps_kept(cluster)
+                if kept > STEPS and kept % STEPS in (1, 2, 3):
+                    going.pop(cluster).send_signal(signal.SIGSTOP)
 
     def ended(self, process: subprocess.Popen[str], status: int = 0) -> tuple[str, str]:
         """What a process that must end with a status printed, and what it told."""
@@ -120,9 +122,13 @@ def test_clusters_that_are_ended_go_on_to_the_same_weights_and_disturb_no_other(
     trainings = Trainings(settings, dataset, tmp_path)
     running = {cluster: trainings.start(cluster) for cluster in CLUSTERS}
     ends: dict[str, Any] = {"told-to-stop": (signal.SIGTERM, SAVED), "killed": (signal.SIGKILL, -signal.SIGKILL)}
+    trainings.pause_within_an_epoch(running)
+    for process in running.values():
+        process.send_signal(signal.SIGCONT)
+    for cluster, (how, _) in ends.items():
+        running[cluster].send_signal(how)
+    assert running["undisturbed"].poll() is None
     for cluster, (how, status) in ends.items():
-        trainings.end_within_an_epoch(cluster, running[cluster], how)
-        assert running["undisturbed"].poll() is None
         _, told = trainings.ended(running[cluster], status)
         assert ("with the state saved; run it again to go on" in told) == (how == signal.SIGTERM)
     kept = {cluster: trainings.steps_kept(cluster) for cluster in ends}
@@ -132,8 +138,12 @@ def test_clusters_that_are_ended_go_on_to_the_same_weights_and_disturb_no_other(
     whole = trainings.weights(said)
     for cluster, process in again.items():
         said, told = trainings.ended(process)
-        epochs, steps = divmod(kept[cluster], STEPS)
+        found = re.search(r"train_semseg: goes on after (\d+) epochs and (\d+) steps", told)
+        assert found, told
+        epochs, steps = map(int, found.groups())
         assert epochs >= 1
-        assert f"train_semseg: goes on after {epochs} epochs and {steps} steps" in told
+        assert (
+            epochs * STEPS + steps == kept[cluster]
+        )  # the last step of an epoch is kept twice: before and after it ends
         assert trainings.weights(said) == whole, cluster
         assert trainings.steps_kept(cluster) == 0  # states are dropped once the model is published

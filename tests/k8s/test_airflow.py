@@ -29,6 +29,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 MAPPED = tuple(f"train_semseg-{index}" for index in range(4))
 SOON = ("missing_image", "missing_secret")
 WORKERS = 4  # `servers.airflow` runs so many tasks at a time
+NO_ROOM = "no room for the pod of tables: it asks for requests.cpu=100m"
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,7 @@ def start_all(started: Started) -> None:
     for name in TOYS:
         world.airflow.unpause(name)
     Thread(target=preempt, args=(world, started.runs["preempted"]), daemon=True).start()
+    Thread(target=make_room, args=(world, [started.runs[name] for name in ("first", "second")]), daemon=True).start()
 
 
 def preempt(world: World, run: Run) -> None:
@@ -114,6 +116,14 @@ def preempt(world: World, run: Run) -> None:
         time.sleep(0.2)
     (pod,) = [pod for pod in world.cluster.pods(world.namespace) if pod["metadata"]["uid"] in world.pods(run)]
     world.cluster.kubectl("-n", world.namespace, "delete", "pod", pod["metadata"]["name"], "--wait=false")
+
+
+def make_room(world: World, runs: list[Run]) -> None:
+    """Let the step that has a quota's room end once the other was told that there is none, and not before."""
+    world.until(
+        lambda: any(NO_ROOM in line for run in runs for _, line in world.log(world.step(run))), "one is told of no room"
+    )
+    world.tell("room")
 
 
 def test_tasks_that_wait_for_pods_hold_no_worker(started: Started) -> None:
@@ -126,9 +136,13 @@ def test_tasks_that_wait_for_pods_hold_no_worker(started: Started) -> None:
         return len(deferred) > WORKERS + 1 and not any(step.state == "running" for step in steps)
 
     world.until(all_wait_and_none_works, "six tasks are deferred, and nothing runs in the four workers")
-    pool = world.airflow._get("/pools/default_pool")
-    assert pool["deferred_slots"] >= WORKERS + 2
-    assert sum("Running" in world.pods(started.runs[name]).values() for name in ("given_up", "kept")) == 2
+    world.until(
+        lambda: world.airflow._get("/pools/default_pool")["deferred_slots"] >= WORKERS + 2, "the pool counts them so"
+    )
+    world.until(
+        lambda: all("Running" in world.pods(started.runs[name]).values() for name in ("given_up", "kept")),
+        "the pods of two of them run",
+    )
 
 
 def test_four_trainings_on_two_gpus_two_wait_none_fails_all_end(started: Started) -> None:
@@ -137,9 +151,15 @@ def test_four_trainings_on_two_gpus_two_wait_none_fails_all_end(started: Started
         lambda: sorted(world.pods(run).values()) == ["Pending", "Pending", "Running", "Running"],
         "two of four pods run, two are Pending",
     )
-    refused = {event.partition(":")[0] for event in world.events(run) if "Insufficient nvidia.com/gpu" in event}
-    assert len(refused) >= 2
-    assert {step.state for step in world.airflow.steps(run) if step.task_id == "train_semseg"} == {"deferred"}
+
+    def refused() -> set[str]:
+        return {event.partition(":")[0] for event in world.events(run) if "Insufficient nvidia.com/gpu" in event}
+
+    world.until(lambda: len(refused()) >= 2, "the cluster says of two pods that no GPU is left")
+    world.until(
+        lambda: {step.state for step in world.airflow.steps(run) if step.task_id == "train_semseg"} == {"deferred"},
+        "all four wait without a worker",
+    )
     world.tell("go-on-training")
     world.until(lambda: not world.airflow.run(run.dag_id, run.id).active, "the run ends")
     print(world.evidence(run))
@@ -217,7 +237,7 @@ def test_a_step_that_waits_for_a_quota_goes_on_when_there_is_room_and_is_never_s
     steps = [world.ended(run) for run in runs]
     assert [(step.state, step.try_number) for step in steps] == [("success", 1)] * 2
     logs = ["\n".join(line for _, line in world.log(step)) for step in steps]
-    (waited,) = [log for log in logs if "no room for the pod of tables: it asks for requests.cpu=100m" in log]
+    (waited,) = [log for log in logs if NO_ROOM in log]
     assert "asked again in 30 s" in waited
     for run in runs:
         world.until(lambda run=run: "success" in {state for state, _ in world.states(run)}, "its end was seen")

@@ -77,7 +77,7 @@ TOYS = {
         until_told("go-on-training"), "train_semseg", {"gpu": {"gpus": 1}}, {}, mapped=("c0", "c1", "c2", "c3")
     ),
     "held": Toy(until_told("go-on")),
-    "quota": Toy("import time\ntime.sleep(12)"),
+    "quota": Toy(until_told("room")),
     "memory": Toy("x = b'x' * (600 << 20)", pods={"cpu": {"memory": "64Mi"}}),
     "hangs": Toy("import time\ntime.sleep(600)", pods={"cpu": {"hours": 0.001}}),
     # All on one stream, as jobs do: lines of two streams reach a pod's log in any order.

@@ -51,8 +51,12 @@ class World:
             self._kubectl = subprocess.Popen([*command, "json", "--output-watch-events"], stdout=file)
         self._looker = Thread(target=self._look, daemon=True)
         self._looker.start()
-        for name in toys:
-            self.until(lambda name=name: self.airflow.dag_exists(name), f"the DAG {name} is read")
+        try:
+            for name in toys:
+                self.until(lambda name=name: self.airflow.dag_exists(name), f"the DAG {name} is read")
+        except BaseException:
+            self.stop()  # nobody has this world yet who could
+            raise
 
     def start(self) -> None:
         """Start what does not run."""
@@ -153,7 +157,7 @@ class World:
 
     def changes(self, run: Run | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
         """Every change of a run's pods (or of all) in its order: its kind, such as MODIFIED, and the pod after it."""
-        text, at = self._watched.read_text(), 0
+        text, at = self._watched.read_text(errors="ignore"), 0  # it is being written: it may end within a letter
         while at < len(text):
             try:
                 change, at = json.JSONDecoder().raw_decode(text, at)

@@ -6,7 +6,19 @@ from typing import Any
 import pytest
 
 from oi_tasks.local.airflow_api import Run, Step
-from oi_tasks.local.outcome import End, Values, View, begun, finished, log_tail, outcome, reasons, sentence, span
+from oi_tasks.local.outcome import (
+    End,
+    Values,
+    View,
+    begun,
+    cannot_end_well,
+    finished,
+    log_tail,
+    outcome,
+    reasons,
+    sentence,
+    span,
+)
 
 T0 = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
@@ -33,6 +45,7 @@ GATE, PROMOTED, SKIPPED = (
     step("oi_retrain", "promote", "success"),
     step("oi_retrain", "promote", "skipped"),
 )
+FISH = step("oi_retrain", "train_semseg", "failed", map_index=1)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +62,12 @@ GATE, PROMOTED, SKIPPED = (
         (view("success", "success", GATE, SKIPPED), 0, End.REFUSED),
         (view("success", "success", step("oi_retrain", "gate", "skipped"), SKIPPED), 0, End.RUN_FAILED),
         (view("success", "success"), 0, End.RUN_FAILED),
-        (view("success", "running", step("oi_retrain", "train_semseg", "failed", map_index=1)), 0, End.STEP_FAILED),
+        (view("success", "running", step("oi_retrain", "train_classifier", "failed")), 0, End.STEP_FAILED),
+        (view("success", "running", FISH), 0, None),  # it fails alone
+        (view("success", "success", FISH, GATE, PROMOTED), 0, End.PROMOTED),
+        (view("success", "success", FISH, GATE, SKIPPED), 0, End.REFUSED),
+        (view("success", "failed", FISH), 0, End.STEP_FAILED),
+        (view("success", "running", FISH, step("oi_retrain", "evaluate", "failed")), 0, End.STEP_FAILED),
         (view("success", "success", GATE, step("oi_retrain", "last.promote", "success")), 0, End.PROMOTED),
     ],
 )
@@ -62,6 +80,18 @@ def test_the_failed_step_is_named_even_when_others_fail_after_it() -> None:
     found = outcome(view("failed", None, *steps), 0, 90)
     assert found is not None
     assert found.step == steps[0]
+
+
+def test_what_ends_a_run_is_named_before_a_cluster_that_failed_alone() -> None:
+    found = outcome(view("success", "failed", FISH, step("oi_retrain", "evaluate", "failed")), 0, 90)
+    assert found is not None
+    assert found.step is not None
+    assert found.step.job == "evaluate"
+
+
+def test_a_run_in_progress_can_end_well_without_a_cluster_and_without_no_other_step() -> None:
+    assert not cannot_end_well([FISH, GATE])
+    assert cannot_end_well([FISH, step("oi_retrain", "evaluate", "failed")])
 
 
 def test_a_mapped_step_has_the_name_of_its_instance() -> None:

@@ -144,6 +144,22 @@ def test_scored_again_the_tables_and_the_page_are_the_same(reader: ShardReader, 
         assert photo.iou == pytest.approx(both / either)
 
 
+def test_a_photo_that_is_sent_nowhere_when_it_is_read_alone_still_has_its_masks(
+    reader: ShardReader, scores: Scores
+) -> None:
+    """As by rounding, where a probability lies at its threshold; here by thresholds that nothing reaches."""
+    alone = cascade(mirror=False, own_weights=True)
+    alone.meta = alone.meta.model_copy(update={"thresholds": (1.1,) * len(CLASSES)})
+    unboxed = [row if not reader.boxes(place) else row | {"masks": []} for place, row in enumerate(scores.photos)]
+    photos = masked_photos(alone, reader, unboxed)
+    assert photos
+    assert {photo.said.shape for photo in photos} == {(8, 8)}
+    by_id = {row["id"]: row["masks"] for row in scores.photos}
+    for photo in photos:
+        both, either = (sum(one[name] for one in by_id[photo.id]) for name in ("cells_both", "cells_either"))
+        assert photo.iou == pytest.approx(both / either)
+
+
 def test_slices_hold_boxes_and_masks_of_classes_and_masks_of_clusters(scores: Scores) -> None:
     rows = scores.by_slice(scores, Resamples(PHOTOS))
     metrics = ("box_recall", "mask_iou")

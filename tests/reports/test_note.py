@@ -109,6 +109,13 @@ WAYS: list[tuple[str, dict[str, Any], dict[str, str], str]] = [
         "mean average precision 0.552 of the cascade, 0.606 of the detector",
     ),
     (
+        "oi_baseline",
+        {"compare_detector": said(numbers={"cascade": {"map": 0.552}, "detector": {"map": 0.606}})},
+        {"train_semseg": "the node is gone"},
+        "mean average precision 0.552 of the cascade, 0.606 of the detector; failed at train_semseg: the node is gone",
+    ),
+    ("oi_baseline", {"evaluate": said()}, {"train_detector": "no class"}, "failed at train_detector: no class"),
+    (
         "oi_ablation",
         {
             "train_classifier": [said(True), said()],

@@ -10,7 +10,8 @@ from jobs import trained
 
 @task
 def clusters(params: dict[str, Any]) -> list[str]:
-    """Those that the form names."""
+    """Those that the form names. Fails where the form says so."""
+    _trained("clusters", params)
     return list(params["clusters"])
 
 
@@ -45,5 +46,6 @@ with DAG(
     default_args={"retries": 5, "retry_delay": timedelta(seconds=1)},  # a machine too busy to start a task is no fault
     params={"clusters": Param([], type="array"), "failing": Param([], type="array")},
 ):
-    classifier = train_classifier()
-    evaluate(classifier, trained(train_semseg.partial(classifier=classifier).expand(cluster=clusters())))
+    named, classifier = clusters(), train_classifier()
+    named >> classifier
+    evaluate(classifier, trained(train_semseg.partial(classifier=classifier).expand(cluster=named)))
