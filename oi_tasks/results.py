@@ -18,3 +18,11 @@ def airflow_page(url: str, key: str) -> str:
         return ""
     dag_id, run_id, _ = key.removeprefix(RUNS).split("/", 2)
     return f"{url.rstrip('/')}/dags/{dag_id}/runs/{quote(run_id, safe='')}"
+
+
+def report_page(url: str, endpoint: str, place: str) -> str:
+    """The page of a report, which stands at `place` (bucket/key): in Airflow's tab, else at the store's own address.
+
+    In a cluster pods alone know the store's address; people have Airflow's.
+    """
+    return f"{url.rstrip('/')}/open-images/report/{place.partition('/')[2]}" if url else f"{endpoint}/{place}"

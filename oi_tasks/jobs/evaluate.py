@@ -11,7 +11,7 @@ from oi_tasks.io.store import REPORTS
 from oi_tasks.jobs.base import Job, JobIO, JobResult, OutputId
 from oi_tasks.jobs.plan import CASCADE
 from oi_tasks.profile import Profile
-from oi_tasks.results import airflow_page
+from oi_tasks.results import airflow_page, report_page
 
 if TYPE_CHECKING:
     from oi_tasks.core.bootstrap import Resamples
@@ -247,9 +247,12 @@ class Evaluate(Job):
 
     def _links(self, io: JobIO, run: "TrackedRun") -> dict[str, str]:
         """Tags that lead on: to the run's page in MLflow, the error analysis and, where Airflow ran it, to its run."""
-        links = {"mlflow_page": run.url, "errors_page": f"{io.store.endpoint}/{REPORTS}/{self._page('errors')}"}
+        links = {"mlflow_page": run.url, "errors_page": self._errors_page(io)}
         airflow = airflow_page(io.settings.airflow_url, io.result_to or "")
         return links | ({"airflow_page": airflow} if airflow else {})
+
+    def _errors_page(self, io: JobIO) -> str:
+        return report_page(io.settings.airflow_url, io.store.endpoint, f"{REPORTS}/{self._page('errors')}")
 
     def _snapshot(self, io: JobIO) -> str:
         """The snapshot that the dataset was made of; empty where the dataset does not tell."""
@@ -269,7 +272,7 @@ class Evaluate(Job):
             clusters=candidate.clusters,
             test_photos=scores["test_photos"],
             numbers=scores["numbers"],
-            errors=f"{io.store.endpoint}/{REPORTS}/{self._page('errors')}",
+            errors=self._errors_page(io),
         ).markdown()
 
 

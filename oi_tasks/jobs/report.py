@@ -8,6 +8,7 @@ from oi_tasks.jobs.base import Job, JobIO, JobResult, OutputId
 from oi_tasks.jobs.gate import made_of, parts_of
 from oi_tasks.jobs.plan import CASCADE
 from oi_tasks.profile import Prices, Profile
+from oi_tasks.results import report_page
 
 
 class Report(Job):
@@ -94,6 +95,7 @@ class Report(Job):
                     (io.scratch / name).write_bytes(output.read_bytes(name))
                     run.artifact(io.scratch / name)
         run.log(metrics(spent.run), 0)
-        page_of = {"report_page": f"{io.store.endpoint}/{REPORTS}/{self._page}"}
+        place = f"{REPORTS}/{self._page}"
+        page_of = {"report_page": report_page(io.settings.airflow_url, io.store.endpoint, place)}
         io.tracking.tag(CASCADE, verdict["candidate"], tags(spent.version, spent.currency) | page_of)
-        return self.Result(report=f"{REPORTS}/{self._page}", mlflow=run.url)
+        return self.Result(report=place, mlflow=run.url)
