@@ -63,11 +63,13 @@ def pod_manifest(
     spec["activeDeadlineSeconds"] = round(size.hours * 3600)
     base, others = _split(spec["containers"])
     keys = {"secretRef": {"name": settings.pod_secret}}
+    # What a job says of its image, and where it leads people: Airflow's address, which no secret has.
+    told = {"OI_IMAGE": settings.trainer_image, "OI_AIRFLOW_URL": settings.airflow_url}
     base |= {
         "image": settings.trainer_image,
         "command": ["oi"],
         "args": ["torchrun", str(size.gpus), *words] if kind == "gpu" and size.gpus > 1 else list(words),
-        "env": [*(base.get("env") or []), {"name": "OI_IMAGE", "value": settings.trainer_image}],
+        "env": [*(base.get("env") or []), *({"name": name, "value": value} for name, value in told.items() if value)],
         "envFrom": [*(base.get("envFrom") or []), keys],
         "resources": _resources(size),
         "terminationMessagePolicy": "FallbackToLogsOnError",

@@ -96,6 +96,15 @@ def test_no_key_stands_in_a_pod(wiring: Any) -> None:
     assert "OI_STORE_SECRET_KEY" not in yaml.safe_dump(made)
 
 
+@pytest.mark.parametrize("address", ["", "https://air.example"])
+def test_a_pod_is_told_where_people_find_airflow(wiring: Any, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    """It writes links to there; nothing where that is not known."""
+    monkeypatch.setenv("OI_AIRFLOW_URL", address)
+    settings.cache_clear()
+    told = pod(wiring, "evaluate", profile(), dataset="b" * 20)["spec"]["containers"][0]["env"]
+    assert {one["name"]: one["value"] for one in told}.get("OI_AIRFLOW_URL", "") == address
+
+
 def test_a_step_without_a_gpu_asks_for_none_and_waits_in_no_queue(wiring: Any) -> None:
     made = pod(wiring, "tables", profile(queue="night"), release="c" * 20)
     assert "nvidia.com/gpu" not in yaml.safe_dump(made["spec"]["containers"][0]["resources"])
