@@ -72,9 +72,11 @@ format: venv ## format the code, and mend what the linter can
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-docs: venv ## write anew the documents that are made from the code
+docs: venv ## write anew the documents that are made from the code, and build the site of all of them: build/docs
 	$(BIN)/oi profiles --reference > docs/profile.md
 	$(BIN)/python docs/draw.py
+	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -c docs -d build/doctrees . build/docs
+	@echo "the site: build/docs/index.html"
 
 bench: venv ## measure [ONLY=name]
 	$(BIN)/python -m bench $(ONLY)

@@ -52,7 +52,7 @@ def signed_in(
 def see(tab: Page, name: str, address: str, width: int, pictures: Path) -> None:
     """Open a page, keep its picture, and check it. The pages of Airflow and MLflow themselves are only looked at."""
     ours = "/open-images/" in address
-    with _overheard(tab, address.partition("/open-images/")[0]) as (elsewhere, errors):
+    with overheard(tab, address.partition("/open-images/")[0]) as (elsewhere, errors):
         answer = tab.goto(address, wait_until="networkidle" if ours else "load")
         if not ours:
             tab.wait_for_timeout(SETTLE)  # pages of Airflow and MLflow ask again and again, and are never idle
@@ -69,7 +69,7 @@ def see(tab: Page, name: str, address: str, width: int, pictures: Path) -> None:
 
 
 @contextmanager
-def _overheard(tab: Page, origin: str) -> Iterator[tuple[list[str], list[str]]]:
+def overheard(tab: Page, origin: str) -> Iterator[tuple[list[str], list[str]]]:
     """What the page asks of other places than its origin, and the errors that it logs."""
     elsewhere: list[str] = []
     errors: list[str] = []
