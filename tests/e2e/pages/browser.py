@@ -14,6 +14,9 @@ from tests.e2e.pages import axe
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 ADMIN, VIEWER = ("OI_AIRFLOW_USER", "OI_AIRFLOW_PASSWORD"), ("OI_AIRFLOW_VIEWER", "OI_AIRFLOW_VIEWER_PASSWORD")
 SETTLE = 4000  # milliseconds
+# A local MLflow opens the panel of its assistant over every page, until it remembers that it has done so once.
+NO_ASSISTANT = "localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true')"
+ASSISTANT = "[data-component-id^='mlflow.assistant.chat_panel']"
 
 
 def program() -> str | None:
@@ -39,6 +42,7 @@ def signed_in(
     """A page of that width, signed in to Airflow through its form."""
     airflow = lines["OI_AIRFLOW_URL"]
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    context.add_init_script(NO_ASSISTANT)
     tab = context.new_page()
     tab.goto(f"{airflow}/auth/login", wait_until="networkidle")
     tab.get_by_label("Username").or_(tab.locator("input[name=username]")).first.fill(lines[who[0]])
@@ -56,6 +60,7 @@ def see(tab: Page, name: str, address: str, width: int, pictures: Path) -> None:
         answer = tab.goto(address, wait_until="networkidle" if ours else "load")
         if not ours:
             tab.wait_for_timeout(SETTLE)  # pages of Airflow and MLflow ask again and again, and are never idle
+    none(tab.locator(ASSISTANT).all_inner_texts(), f"{name} is not covered by MLflow's assistant")
     tab.screenshot(path=pictures / f"{name}-{width}.png", full_page=ours)
     check(answer is not None and answer.ok, f"{name} at {width} pixels opens")
     if not ours:
