@@ -89,4 +89,4 @@ lock: venv ## compile the locks anew from pyproject.toml [NEWEST=2026-11-10]
 	@$(call retried,$(COMPILE) locks/go.in -o locks/go.txt)
 
 clean: stop ## end the servers and remove all that was made here: their data (.oi), the environment, caches
-	rm -rf .oi .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .oi .venv build .pytest_cache .mypy_cache .ruff_cache .hypothesis

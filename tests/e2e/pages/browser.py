@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.e2e.common import check
 from tests.e2e.pages import axe
@@ -14,9 +14,9 @@ from tests.e2e.pages import axe
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 ADMIN, VIEWER = ("OI_AIRFLOW_USER", "OI_AIRFLOW_PASSWORD"), ("OI_AIRFLOW_VIEWER", "OI_AIRFLOW_VIEWER_PASSWORD")
 SETTLE = 4000  # milliseconds
-# A local MLflow opens the panel of its assistant over every page, until it remembers that it has done so once.
-NO_ASSISTANT = "localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true')"
-ASSISTANT = "[data-component-id^='mlflow.assistant.chat_panel']"
+# MLflow opens its assistant and news of its registry over the page, until the browser remembers that it has done so.
+SEEN = ("mlflow.assistant.fab.autoOpenedOnFirstLoad_v1", "_mlflow_model_registry_promo_modal_dismissed_v1")
+COVERS = "[data-component-id^='mlflow.assistant.chat_panel'], [role=dialog]"
 
 
 def program() -> str | None:
@@ -35,14 +35,20 @@ def browser() -> Iterator[Browser]:
             running.close()
 
 
+def new_context(browser: Browser, width: int, scheme: str = "light") -> BrowserContext:
+    """A window of that width, of somebody who has been here before."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    context.add_init_script("".join(f"localStorage.setItem('{key}', 'true');" for key in SEEN))
+    return context
+
+
 @contextmanager
 def signed_in(
     browser: Browser, lines: Mapping[str, str], width: int = 1280, who: tuple[str, str] = ADMIN, scheme: str = "light"
 ) -> Iterator[Page]:
     """A page of that width, signed in to Airflow through its form."""
     airflow = lines["OI_AIRFLOW_URL"]
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    context.add_init_script(NO_ASSISTANT)
+    context = new_context(browser, width, scheme)
     tab = context.new_page()
     tab.goto(f"{airflow}/auth/login", wait_until="networkidle")
     tab.get_by_label("Username").or_(tab.locator("input[name=username]")).first.fill(lines[who[0]])
@@ -60,7 +66,7 @@ def see(tab: Page, name: str, address: str, width: int, pictures: Path) -> None:
         answer = tab.goto(address, wait_until="networkidle" if ours else "load")
         if not ours:
             tab.wait_for_timeout(SETTLE)  # pages of Airflow and MLflow ask again and again, and are never idle
-    none(tab.locator(ASSISTANT).all_inner_texts(), f"{name} is not covered by MLflow's assistant")
+    none(covers(tab), f"nothing covers {name}")
     tab.screenshot(path=pictures / f"{name}-{width}.png", full_page=ours)
     check(answer is not None and answer.ok, f"{name} at {width} pixels opens")
     if not ours:
@@ -71,6 +77,11 @@ def see(tab: Page, name: str, address: str, width: int, pictures: Path) -> None:
     check(too_wide <= 0, f"{name} fits {width} pixels" if too_wide <= 0 else f"{name} is {too_wide} px too wide")
     if axe.at_hand():
         none(axe.grave_faults(tab), f"{name} at {width} pixels keeps nobody from reading it")
+
+
+def covers(tab: Page) -> list[str]:
+    """What has opened over the page by itself, in its words."""
+    return [" ".join(part.inner_text().split())[:80] for part in tab.locator(COVERS).all() if part.is_visible()]
 
 
 @contextmanager
