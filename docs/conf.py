@@ -6,6 +6,7 @@ the site; without npm their text is shown.
 """
 
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -93,12 +94,14 @@ def name_first_page(app: Sphinx, failure: Exception | None) -> None:
 
 def add_script(app: Sphinx) -> None:
     """The script that draws the diagrams, as a file of the site."""
-    if not MERMAID.at_hand():
-        print(left_out("there is no npm to fetch what draws the diagrams, so their text is shown"))
+    try:
+        script = MERMAID.read(SCRIPT)
+    except (OSError, subprocess.SubprocessError) as error:  # there is no npm, or it reaches no registry
+        print(left_out(f"npm cannot fetch what draws the diagrams, so their text is shown: {error}"))
         return
     folder = Path(app.doctreedir).parent / "mermaid"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "mermaid.js").write_bytes(MERMAID.read(SCRIPT))
+    (folder / "mermaid.js").write_bytes(script)
     app.config.html_static_path.append(str(folder))
     app.add_js_file("mermaid.js")
     app.add_js_file("diagrams.js")

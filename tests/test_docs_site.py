@@ -117,18 +117,21 @@ def test_a_page_that_no_list_leads_to_ends_the_build(copied: Path) -> None:
     assert "forgotten.md" in done.stderr
 
 
-def test_without_npm_the_text_of_a_diagram_is_shown_and_said_so(copied: Path) -> None:
-    alone = {"PATH": "/nonexistent", "OI_CACHE": str(copied.parent / "cache")}
+@pytest.mark.parametrize("npm", [None, "#!/bin/sh\nexit 1\n"], ids=["none", "no registry"])
+def test_without_npm_the_text_of_a_diagram_is_shown_and_said_so(copied: Path, npm: str | None) -> None:
+    if npm:
+        (copied / "npm").write_text(npm)
+        (copied / "npm").chmod(0o755)
+    alone = {"PATH": str(copied), "OI_CACHE": str(copied.parent / "cache")}
     done = build(copied, copied.parent, **alone)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
-    assert "left out: there is no npm" in done.stdout
+    assert "left out: npm cannot fetch what draws the diagrams" in done.stdout
     page = (copied.parent / "docs" / "docs" / "drawing.html").read_text(encoding="utf-8")
     assert "flowchart LR" in page
-    assert Read(copied.parent / "docs" / "docs" / "drawing.html").fetched
     assert "mermaid.js" not in page
     done = build(copied, copied.parent, **alone, **{VARIABLE: "1"})
     assert done.returncode != 0
-    assert "there is no npm" in done.stderr
+    assert "nothing may be left out" in done.stderr
 
 
 class Quiet(SimpleHTTPRequestHandler):
