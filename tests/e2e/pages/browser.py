@@ -16,7 +16,7 @@ ADMIN, VIEWER = ("OI_AIRFLOW_USER", "OI_AIRFLOW_PASSWORD"), ("OI_AIRFLOW_VIEWER"
 SETTLE = 4000  # milliseconds
 # MLflow opens its assistant and news of its registry over the page, until the browser remembers that it has done so.
 SEEN = ("mlflow.assistant.fab.autoOpenedOnFirstLoad_v1", "_mlflow_model_registry_promo_modal_dismissed_v1")
-COVERS = "[data-component-id^='mlflow.assistant.chat_panel'], [role=dialog]"
+COVERS = "[data-component-id^='mlflow.assistant.chat_panel'], [data-component-id*='modelsnextuipromomodal']"
 
 
 def program() -> str | None:
@@ -80,8 +80,8 @@ def see(tab: Page, name: str, address: str, width: int, pictures: Path) -> None:
 
 
 def covers(tab: Page) -> list[str]:
-    """What has opened over the page by itself, in its words."""
-    return [" ".join(part.inner_text().split())[:80] for part in tab.locator(COVERS).all() if part.is_visible()]
+    """What MLflow has opened over its page by itself, by its own names."""
+    return [str(part.get_attribute("data-component-id")) for part in tab.locator(COVERS).all() if part.is_visible()]
 
 
 @contextmanager
