@@ -72,9 +72,11 @@ format: venv ## format the code, and mend what the linter can
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-docs: venv ## write anew the documents that are made from the code
+docs: venv ## write anew the documents that are made from the code, and build the site of all of them: build/docs
 	$(BIN)/oi profiles --reference > docs/profile.md
 	$(BIN)/python docs/draw.py
+	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -c docs -d build/doctrees . build/docs
+	@echo "the site: build/docs/index.html"
 
 bench: venv ## measure [ONLY=name]
 	$(BIN)/python -m bench $(ONLY)
@@ -87,4 +89,4 @@ lock: venv ## compile the locks anew from pyproject.toml [NEWEST=2026-11-10]
 	@$(call retried,$(COMPILE) locks/go.in -o locks/go.txt)
 
 clean: stop ## end the servers and remove all that was made here: their data (.oi), the environment, caches
-	rm -rf .oi .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .oi .venv build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -3,7 +3,10 @@
 Run, document by document and line by line, in a place with a release, photos and files of the names that the documents
 use: `oi profiles`, `oi validate`, `oi own-photos`, `oi classes`, `oi … --help`, `oi … --schema`, and what the shell brings.
 
-Only parsed, since a run needs servers, a cluster or minutes: all other commands of `oi` (that they exist, take these
+Run as well, of README and tutorial, over a real MinIO and MLflow with a promoted model: what asks them and changes
+nothing, `oi status`, `oi predict`, `oi evaluate`, `oi ledger list`, `oi snapshot list`.
+
+Only parsed, since a run needs a cluster or minutes, or moves the champion: all other commands of `oi` (that they exist, take these
 options and arguments, and of a step that the job takes these fields), `make` (that the target is there), `python -m`
 (that the module is there), `docker` and `kubectl` (that the files they name are there), `mlflow` and `curl` (nothing).
 tests/e2e runs `oi demo` and a rollback on servers of its own, but not the tutorial's very lines.
@@ -24,6 +27,7 @@ from PIL import Image
 from oi_tasks.drawn.release import FEWEST_PHOTOS, draw_release
 from oi_tasks.profile import profile_files
 from oi_tasks.quality.suites import load_suites
+from tests.conftest import Chain, Servers
 from tests.shell_words import ID, OI, commands_of, parse_oi, without_assignments
 
 pytestmark = pytest.mark.slow
@@ -31,6 +35,8 @@ pytestmark = pytest.mark.slow
 CHECKOUT = Path(__file__).parents[1]
 DOCS = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
 WITHOUT_SERVER = {"profiles", "own-photos", "classes"}
+ASKS_SERVERS = {"status", "predict", "evaluate", "ledger", "snapshot"}
+TO_BEGIN_WITH = [CHECKOUT / "README.md", CHECKOUT / "docs" / "tutorial.md"]
 SHELL = {"mkdir", "cp", "sed", "cat"}
 OTHERS = {"curl", "mlflow"}
 
@@ -57,8 +63,17 @@ def _can_run(command: list[str]) -> bool:
     return name in SHELL
 
 
-def test_the_documents_have_lines_of_both_kinds() -> None:
+def asks_servers(line: str) -> bool:
+    """Whether the line asks servers that hold a promoted model, and changes nothing there."""
+    (command, *others) = list(commands_of(line)) or [[]]
+    name, *words = without_assignments(command) or ["="]
+    return not others and name in OI and words[0] in ASKS_SERVERS and not can_run(line)
+
+
+def test_the_documents_have_lines_of_all_kinds() -> None:
     every = [line for path in DOCS for line in lines(path)]
+    assert {line.split()[1] for path in TO_BEGIN_WITH for line in lines(path) if asks_servers(line)} == ASKS_SERVERS
+    assert not asks_servers("oi rollback --reason x")
     assert sum(map(can_run, every)) >= 12
     assert not can_run(".venv/bin/oi ledger list")
     assert not can_run("oi profiles demo | oi status")
@@ -138,6 +153,26 @@ def place(tmp_path: Path, release: Path) -> Path:
             photo.save(tmp_path / "pictures" / kind / f"{shade}.jpg")
     (tmp_path / "boxes.csv").write_text("file,class,x_min,x_max,y_min,y_max\ndog/0.jpg,dog,0.1,0.9,0.1,0.9\n")
     return tmp_path
+
+
+@pytest.mark.parametrize("path", TO_BEGIN_WITH, ids=lambda path: path.name)
+def test_what_asks_servers_runs(path: Path, place: Path, release: Path, chain: Chain, servers: Servers) -> None:
+    photo = next(release.rglob("*.jpg"))
+    for name in ("photo.jpg", "folder/photo.jpg", "Pictures/cat.jpg"):
+        (place / name).parent.mkdir(exist_ok=True)
+        (place / name).symlink_to(photo)
+    told = {name: value for name, value in os.environ.items() if not name.startswith("OI_")}
+    told |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(place), "PWD": str(place)}
+    told |= {
+        "OI_STATE": str(servers.state),
+        "OI_ENV_FILE": str(servers.state / "env"),
+        "OI_CACHE": str(chain.settings.cache),
+    }
+    for line in filter(asks_servers, lines(path)):
+        done = subprocess.run(["bash", "-c", line], cwd=place, env=told, capture_output=True, text=True, timeout=500)
+        assert done.returncode == 0, f"{line}\n{done.stdout[-500:]}{done.stderr}"
+        assert done.stdout, line
+    assert [path for path in (place / "drawn").iterdir() if path.suffix in (".jpg", ".png")], "predict drew nothing"
 
 
 @pytest.mark.parametrize("path", [path for path in DOCS if any(map(can_run, lines(path)))], ids=lambda path: path.name)

@@ -43,6 +43,7 @@ def pictures(state: Path, folder: Path) -> None:
         for name in THEIRS:
             tab.goto(theirs[name], wait_until="load")
             tab.wait_for_timeout(browser.SETTLE)
+            browser.none(browser.covers(tab), f"nothing covers {name}")
             keep(tab.screenshot(), folder / f"{name}.webp")
 
 

@@ -22,6 +22,7 @@ from oi_tasks.settings import Settings
 from tests.e2e import decisions
 from tests.e2e.common import CHECKOUT, SHARED, check, demo, say
 from tests.e2e.pages import browser, walk
+from tests.left_out import left_out
 
 RELEASES = SHARED / "data"
 PICTURES = Path(os.environ.get("OI_PICTURES", CHECKOUT / "build" / "pictures"))
@@ -95,7 +96,7 @@ def note(state: Path) -> str:
 def people(state: Path) -> None:
     """The walk over all pages, and the decisions that people take, with pictures."""
     if browser.program() is None:
-        say(f"left out: no browser is installed ({', '.join(browser.BROWSERS)}), so nobody looks at the pages")
+        say(left_out(f"no browser is installed ({', '.join(browser.BROWSERS)}), so nobody looks at the pages"))
         return
     walk(state, PICTURES / "pages")
     decisions.decide(state, PICTURES / "decisions")

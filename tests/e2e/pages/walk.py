@@ -12,6 +12,7 @@ from oi_tasks.settings import Settings
 from tests.e2e.common import check, say
 from tests.e2e.pages import axe, browser, reports
 from tests.e2e.pages.rights import rights, viewer_tries
+from tests.left_out import left_out
 
 LOOKS = ((1280, "light"), (400, "dark"))
 
@@ -25,10 +26,10 @@ def walk(state: Path, pictures: Path) -> None:
     assert run is not None
     rights(lines, run)
     if browser.program() is None:
-        say(f"left out: no browser is installed ({', '.join(browser.BROWSERS)}), so the pages are not looked at")
+        say(left_out(f"no browser is installed ({', '.join(browser.BROWSERS)}), so the pages are not looked at"))
         return
     if not axe.at_hand():
-        say("left out: there is no npm to fetch axe-core, so the pages are not read by it")
+        say(left_out("there is no npm to fetch axe-core, so the pages are not read by it"))
     pictures.mkdir(parents=True, exist_ok=True)
     ours, theirs = addresses(state, lines, run.id)
     with browser.browser() as running:
