@@ -155,7 +155,7 @@ def test_of_what_was_never_in_use_the_verdict_stays_and_the_run_says_what_went(
     which = f"version 4 of oi-cascade, version 4 of oi-classifier on {LATER:%Y-%m-%d}"
     assert tags[4] == f"{which}: past 90 days, and never in use"
     again = world.keep(remove=True)
-    assert (again["model_versions"], again["megabytes"]) == (0, 0.0)
+    assert (again["outputs"], again["objects"], again["model_versions"]) == (1, 1, 0)  # the list of the look before
 
 
 def test_what_a_young_run_used_again_stays_though_it_was_refused(settings: Settings, tmp_path: Path) -> None:
