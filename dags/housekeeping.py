@@ -1,8 +1,9 @@
 """### List what is past its time, and remove it when asked to
 
 Every Sunday at noon: lists outputs, objects, checkpoints and model versions that are older than the profile's
-`keep_days` and that nothing refers to: no champion and no earlier one, no entry of the ledger, nothing younger. It
-removes nothing unless started by hand with *Remove*. Release files and photos are never touched.
+`keep_days` and that nothing refers to: no champion and no earlier one, nothing younger. Of versions that were refused
+or never promoted the verdict and the pages stay, and the rest is listed. It removes nothing unless started by hand with
+*Remove*. Release files and photos are never touched.
 
 **What a run costs**: one listing of the store and of the registry, longer the more they hold; nothing is trained.
 """

@@ -18,6 +18,7 @@ from oi_tasks.core.hierarchy import Hierarchy
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
+Weights = npt.NDArray[np.number]
 TABLE = 1 << 28  # bytes of a table of all photos and labels; for more of them keys are sorted
 PAIRS = 1 << 20  # of a predicted and a true box that are compared at once: bounds memory
 
@@ -159,25 +160,28 @@ class Judgement:
         """Labels with at least one true box."""
         return np.flatnonzero(self.boxes)
 
-    def average_precisions(self, weights: Floats | None = None) -> Floats:
+    @cached_property
+    def _of_classes(self) -> list[tuple[Ints, Ints, Ints]]:
+        """Of each of `classes`: the photos of its predictions by falling score, the places of the hits among them, and
+        the photos of its true boxes.
+        """
+        both = zip(_by_class(self.label, self.classes), _by_class(self.true_label, self.classes), strict=True)
+        return [(self.photo[own], np.flatnonzero(self.hit[own]), self.true_photo[true]) for own, true in both]
+
+    def average_precisions(self, weights: Weights | None = None) -> Floats:
         """(…, K) area under the precision envelope of each of `classes`; NaN where the weights leave no true box.
 
         `weights` (…, photos) say how often each photo counts: for resamples.
         """
         if weights is None:
-            weights = np.ones(1 + max(self.photo.max(initial=0), self.true_photo.max(initial=0)))
-        order = np.argsort(self.label, kind="stable")
-        bounds = np.searchsorted(self.label[order], self.classes), np.searchsorted(self.label[order], self.classes + 1)
-        true_order = np.argsort(self.true_label, kind="stable")
-        ends = np.cumsum(self.boxes)[self.classes]
-        found = []
-        for start, stop, end, label in zip(*bounds, ends, self.classes, strict=True):
-            rows, own = order[start:stop], true_order[end - self.boxes[label] : end]
-            positives = weights[..., self.true_photo[own]].sum(-1)
-            found.append(_area(self.hit[rows], weights[..., self.photo[rows]], positives))
+            weights = np.ones(1 + max(self.photo.max(initial=0), self.true_photo.max(initial=0)), dtype=np.uint8)
+        found = [
+            _area(hits, weights.take(photos, axis=-1), weights.take(true, axis=-1).sum(-1))
+            for photos, hits, true in self._of_classes
+        ]
         return np.stack(found, axis=-1) if found else np.zeros((*weights.shape[:-1], 0))
 
-    def mean(self, weights: Floats | None = None) -> Floats:
+    def mean(self, weights: Weights | None = None) -> Floats:
         """(…) the mean of the average precisions over classes with a true box; NaN without any."""
         values = self.average_precisions(weights)
         known = ~np.isnan(values)
@@ -185,16 +189,28 @@ class Judgement:
             return np.asarray(np.where(known, values, 0).sum(-1) / known.sum(-1))
 
 
-def _area(hit: Bools, times: Floats, positives: Floats) -> Floats:
-    """Area under the precision envelope: hits (P,) by falling score, each counted `times` (…, P).
+def _by_class(labels: Ints, classes: Ints) -> Iterator[Ints]:
+    """Of each class the places where it stands among the labels, in their order."""
+    order = np.argsort(labels, kind="stable")
+    starts, stops = (np.searchsorted(labels[order], bound) for bound in (classes, classes + 1))
+    return (order[start:stop] for start, stop in zip(starts, stops, strict=True))
 
-    Precision falls from one hit to the next, so the envelope is taken over hits alone.
+
+def _area(hits: Ints, times: Weights, positives: Weights) -> Floats:
+    """Area under the precision envelope: predictions by falling score, each counted `times` (…, P); `hits` (H,) are
+    the places of the hits among them.
+
+    Precision falls from one hit to the next, so the envelope is taken over hits alone. Whole numbers are added up as
+    such: a cumulative sum of floats takes twice as long.
     """
-    all_of_them, of_hits = np.cumsum(times, axis=-1)[..., hit], times[..., hit]
-    precision = np.cumsum(of_hits, axis=-1) / np.maximum(all_of_them, 1e-300)
-    envelope = np.maximum.accumulate(precision[..., ::-1], axis=-1)[..., ::-1]
+    kind = np.result_type(times, np.int64)
+    of_hits = times.take(hits, axis=-1)
+    all_of_them = np.cumsum(times, axis=-1, dtype=kind).take(hits, axis=-1)
+    precision = np.cumsum(of_hits, axis=-1, dtype=kind) / np.maximum(all_of_them, 1e-300)
+    envelope = precision[..., ::-1]
+    np.maximum.accumulate(envelope, axis=-1, out=envelope)
     with np.errstate(invalid="ignore"):
-        return np.asarray((of_hits * envelope).sum(-1) / np.where(positives > 0, positives, np.nan))
+        return np.asarray((of_hits * precision).sum(-1) / np.where(positives > 0, positives, np.nan))
 
 
 def judge(

@@ -1,4 +1,4 @@
-"""What may go: outputs past their time that nothing kept was made from. Pure."""
+"""What may go: outputs past their time that nothing in use was made from. Pure."""
 
 import json
 import re
@@ -30,8 +30,13 @@ class Published:
         return cls(manifest["job"], manifest["id"], at, frozenset(ID.findall(said)) - {manifest["id"]}, objects)
 
 
-def may_go(outputs: Iterable[Published], since: datetime, referred: Iterable[str]) -> list[Published]:
-    """Outputs older than `since` that neither `referred` nor any output that stays names, over any number of steps."""
+def may_go(
+    outputs: Iterable[Published], since: datetime, referred: Iterable[str], alone: Iterable[str] = ()
+) -> list[Published]:
+    """Outputs older than `since` that neither `referred` nor any output that stays names, over any number of steps.
+
+    Those in `alone` stay too, and hold nothing that they name: evidence of what is gone.
+    """
     known = {output.id: output for output in outputs}
     todo = [output.id for output in known.values() if output.at >= since] + [name for name in referred if name in known]
     stay: set[str] = set()
@@ -40,4 +45,5 @@ def may_go(outputs: Iterable[Published], since: datetime, referred: Iterable[str
         if output_id not in stay:
             stay.add(output_id)
             todo += [name for name in known[output_id].names if name in known]
+    stay |= set(alone)
     return [output for output in known.values() if output.id not in stay]

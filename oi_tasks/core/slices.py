@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from oi_tasks.core.bootstrap import Counts, Paired, Resamples, interval, paired
+from oi_tasks.core.bootstrap import Counts, Paired, Resamples, compared, interval
 from oi_tasks.core.metrics import Bools
 
 Metric = Literal["f1", "recall"]
@@ -85,23 +85,22 @@ def score_slices(
     `ours` and `theirs` are label counts (N, C, 3): in both, said, true. `photos` counts those with a true label.
     `interval` is the candidate's, `low` and `high` are the ends of the difference's; None without a champion.
     """
-    rows = []
+    rows, true = [], ours[..., 2] > 0
     for metric in ("f1", "recall"):
-        chosen = [one for one in slices if one.metric == metric]
-        counts = _gather(chosen, ours)
-        support = (counts[..., 2] > 0).sum(0) if chosen else []
-        chosen = [one for one, photos in zip(chosen, support, strict=True) if photos]
+        support = {place: _photos(one, true) for place, one in enumerate(slices) if one.metric == metric}
+        chosen = [slices[place] for place, photos in support.items() if photos]
         if not chosen:
             continue
-        counts, support = _gather(chosen, ours), [photos for photos in support if photos]
         formula = _f1 if metric == "f1" else _recall
-        values = formula(counts.sum(0))
-        own = zip(*interval(formula(drawn.sums(counts))), strict=True)
-        compared: Sequence[Paired | None] = [None] * len(chosen)
+        values, resampled = (formula(sums) for sums in _sums(chosen, ours, drawn))
+        pairs: Sequence[Paired | None] = [None] * len(chosen)
         if theirs is not None:
-            compared = paired(counts, _gather(chosen, theirs), formula, drawn)
-        for one, photos, value, ends, pair in zip(chosen, support, values, own, compared, strict=True):
-            rows.append(slice_row((one.kind, one.value, one.name, metric), int(photos), value, ends, pair))
+            champion, champion_resampled = (formula(sums) for sums in _sums(chosen, theirs, drawn))
+            pairs = compared(values, champion, resampled - champion_resampled)
+        own = zip(*interval(resampled), strict=True)
+        photos = [found for found in support.values() if found]
+        for one, count, value, ends, pair in zip(chosen, photos, values, own, pairs, strict=True):
+            rows.append(slice_row((one.kind, one.value, one.name, metric), count, value, ends, pair))
     return rows
 
 
@@ -116,14 +115,37 @@ def slice_row(
     return said
 
 
+def _photos(one: Slice, true: Bools) -> int:
+    """How many photos hold one of the true labels (N, C) of the slice."""
+    held = true[:, one.places] if one.places.ndim == 1 else true & one.places
+    return int(held.any(1).sum())
+
+
+def _sums(slices: Sequence[Slice], labels: Counts, drawn: Resamples) -> tuple[Counts, Counts]:
+    """The label counts of each slice, summed over classes and all photos, (S, 3), and over those of each resample,
+    (R, S, 3). Those of classes are added up from the sums of each class, which are resampled for other numbers too.
+    """
+    of_labels = [place for place, one in enumerate(slices) if one.places.ndim > 1]
+    gathered = _gather([slices[place] for place in of_labels], labels)
+    found = []
+    for by_class, by_slice in ((labels.sum(0), gathered.sum(0)), (drawn.sums(labels), drawn.sums(gathered))):
+        sums = np.empty((*by_class.shape[:-2], len(slices), 3))
+        sums[..., of_labels, :] = by_slice
+        for place, one in enumerate(slices):
+            if one.places.ndim == 1:
+                sums[..., place, :] = by_class[..., one.places, :].sum(-2)
+        found.append(sums)
+    return found[0], found[1]
+
+
 def _gather(slices: Sequence[Slice], labels: Counts) -> Counts:
-    """(N, S, 3): the label counts of each slice, summed over classes."""
+    """(N, S, 3): the label counts of each slice, summed over classes. Few labels are said or true: only those count."""
+    photo, label, count = np.nonzero(labels)
+    values, cell = labels[photo, label, count], photo * 3 + count
     found = np.zeros((len(labels), len(slices), 3))
     for place, one in enumerate(slices):
-        if one.places.ndim == 1:
-            found[:, place] = labels[:, one.places].sum(1)
-        else:
-            found[:, place] = (labels * one.places[..., None]).sum(1)
+        held = np.broadcast_to(one.places, labels.shape[:2])[photo, label]
+        found[:, place] = np.bincount(cell[held], values[held], found[:, place].size).reshape(-1, 3)
     return found
 
 

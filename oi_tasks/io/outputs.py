@@ -131,7 +131,7 @@ class Outputs:
         try:
             manifest = self.store.get_json(DATA, manifest_key(job, output_id))
         except NotFound:
-            fix = f"run `oi {job}` first, or check the id"
+            fix = f"run `oi {job}` first, or check the id; housekeeping removes what is old and not in use"
             raise BadInput(
                 f"no output {output_id!r} of {job} is published", self.store.endpoint, fix, code="not_found"
             ) from None

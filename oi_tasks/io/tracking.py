@@ -140,6 +140,18 @@ class Tracking:
                 return None
             raise self._down(error) from None
 
+    def aliases(self, model: str) -> dict[str, int]:
+        """The versions that a model's aliases point to; none where there is no such model."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            found = self.client.get_registered_model(model).aliases
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return {}
+            raise self._down(error) from None
+        return {alias: int(version) for alias, version in found.items()}
+
     def set_alias(self, model: str, alias: str, version: int) -> None:
         """Point an alias to a version. Two at once can trip over each other in MLflow's database: three tries."""
         from mlflow.exceptions import MlflowException
@@ -185,6 +197,16 @@ class Tracking:
         """Add tags to a version."""
         for name, value in tags.items():
             self.client.set_model_version_tag(model, str(version), name, value)
+
+    def tag_run(self, run_id: str, name: str, value: str) -> None:
+        """Add a tag to a run; one that is gone has nobody to read it."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self.client.set_tag(run_id, name, value)
+        except MlflowException as error:
+            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                raise self._down(error) from None
 
     def describe(self, model: str, version: int, text: str) -> None:
         """Write what stands on the page of a version, in Markdown."""

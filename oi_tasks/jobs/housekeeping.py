@@ -1,14 +1,14 @@
 """List what is past its time and referred to by nothing, and remove it when asked to."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from pydantic import PositiveInt
 
-from oi_tasks.core.ledger import Entry, standing
-from oi_tasks.core.retention import ID, Published, may_go
+from oi_tasks.core.retention import Published, may_go
+from oi_tasks.io.held import held
 from oi_tasks.io.ledger import Ledger
 from oi_tasks.io.outputs import Output
 from oi_tasks.io.store import DATA, WORK
@@ -17,16 +17,19 @@ from oi_tasks.jobs.plan import CASCADE
 from oi_tasks.profile import Profile
 from oi_tasks.results import RUNS, TOLD
 
-TAGS = ("evaluation", "verdict", "dataset", "snapshot", "validated")
+Versions = Mapping[tuple[str, int], str]
+"""Model and version, with the MLflow run that registered it."""
+REMOVED = "removed"  # the tag of an MLflow run whose model version went
 
 
 class Housekeeping(Job):
     """List what is past its time and referred to by nothing, and remove it when asked to.
 
-    Kept are what is younger than `keep_days`, every version that was ever promoted, whatever an alias points to, what
-    an entry of the ledger names, also one that passed or refused, and all that they were made from. Release files and
-    photos in `oi-raw` are never touched. In `oi-work` states of trainings, results of runs, and the marks of runs whose
-    end was told go by their age alone. Publishes `leftovers.json`.
+    Kept are what is younger than `keep_days` or named by the result of a younger run; every version that is or ever was
+    in use, whatever an alias points to, and all that they were made from; and of versions that were refused, turned
+    down or passed and never came into use, the verdict alone. Their MLflow runs stay, and the tag `removed` says what
+    went. Release files and photos in `oi-raw` are never touched. In `oi-work` states of trainings, results of runs, and
+    the marks of runs whose end was told go by their age alone. Publishes `leftovers.json`.
     """
 
     keep_days: PositiveInt
@@ -56,11 +59,11 @@ class Housekeeping(Job):
         since = datetime.now(UTC) - timedelta(days=self.keep_days)
         outputs = list(_published(io))
         entries = Ledger(io.store).entries()
-        promoted = standing(entries).promoted
-        gone = may_go(outputs, since, _referred(io, entries))
+        stays = held(io.outputs, io.tracking, CASCADE, entries, outputs, since)
+        gone = may_go(outputs, since, stays.whole, stays.evidence)
         ids = {(output.job, output.id) for output in gone}
         stay = [output for output in outputs if (output.job, output.id) not in ids]
-        versions = list(_versions(io, stay, promoted, since))
+        versions = _versions(io, stay, stays.versions, since)
         objects = dict(_objects(io, stay, since))
         work = [key for folder in ("checkpoints/", RUNS, TOLD) for key, _ in _older(io, WORK, folder, since)]
         told = {
@@ -76,25 +79,23 @@ class Housekeeping(Job):
                 io.store.remove(DATA, key)
             for key in work:
                 io.store.remove(WORK, key)
-            for model, version in versions:
-                io.tracking.client.delete_model_version(model, str(version))
+            self._remove_versions(io, versions)
         counts = {name: len(found) for name, found in told.items()}
         megabytes = round(sum(objects.values()) / 1e6, 3)
         listed = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
         io.log(f"housekeeping: {listed}, {megabytes} MB: {'removed' if self.remove else 'listed, nothing removed'}")
         return self.Result(**counts, megabytes=megabytes, removed=self.remove)
 
-
-def _referred(io: JobIO, entries: Iterable[Entry]) -> set[str]:
-    """Ids that the ledger's entries name: outright, by the key of a gate's verdict, or by the tags of a version."""
-    found: set[str] = set()
-    for entry in entries:
-        found |= set(ID.findall(json.dumps(entry.plain())))
-        verdict = io.outputs.find("gate", entry.facts["key"]) if "key" in entry.facts else None
-        found |= {verdict.id} if verdict is not None else set()
-        tags = (io.tracking.version_tags(CASCADE, entry.version) if entry.version is not None else None) or {}
-        found |= {tags[name] for name in TAGS if name in tags}
-    return found
+    def _remove_versions(self, io: JobIO, versions: Versions) -> None:
+        """Remove them; first their runs, which stay, are told."""
+        told: dict[str, list[str]] = {}
+        for (model, version), run in versions.items():
+            told.setdefault(run, []).append(f"version {version} of {model}")
+        for run, names in told.items():
+            why = f"past {self.keep_days} days, and never in use"
+            io.tracking.tag_run(run, REMOVED, f"{', '.join(names)} on {datetime.now(UTC):%Y-%m-%d}: {why}")
+        for model, version in versions:
+            io.tracking.client.delete_model_version(model, str(version))
 
 
 def _published(io: JobIO) -> Iterable[Published]:
@@ -115,11 +116,11 @@ def _objects(io: JobIO, stay: list[Published], since: datetime) -> Iterable[tupl
     return [(key, size) for key, size in _older(io, DATA, "sha256/", since) if key not in held]
 
 
-def _versions(io: JobIO, stay: list[Published], promoted: frozenset[int], since: datetime) -> Iterable[tuple[str, int]]:
-    """Model versions that are old, have no alias, were never promoted, and are no part of what stays."""
+def _versions(io: JobIO, stay: list[Published], used: frozenset[int], since: datetime) -> Versions:
+    """Model versions that are old, have no alias, were never in use, and are no part of what stays."""
     client = io.tracking.client
     models = [found for found in client.search_registered_models() if found.name.startswith("oi-")]
-    kept = {(CASCADE, version) for version in promoted}
+    kept = {(CASCADE, version) for version in used}
     for model in models:
         kept |= {(model.name, int(version)) for version in model.aliases.values()}
     for output in stay:
@@ -130,7 +131,8 @@ def _versions(io: JobIO, stay: list[Published], promoted: frozenset[int], since:
     for cascade in (kept | young) & tags.keys():
         pinned = {name: value for name, value in tags[cascade].items() if value.startswith("version ")}
         kept |= {(name, int(value.removeprefix("version "))) for name, value in pinned.items()}
-    return sorted(tags.keys() - kept - young)
+    runs = {(one.name, int(one.version)): one.run_id or "" for one in found}
+    return {version: runs[version] for version in sorted(tags.keys() - kept - young)}
 
 
 def _versions_of(io: JobIO, output: Published) -> set[tuple[str, int]]:

@@ -1,5 +1,7 @@
 """The bootstrap against one written out by hand, and slices against scikit-learn."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,7 +10,7 @@ from sklearn import metrics as sk
 
 from oi_tasks.core import metrics
 from oi_tasks.core.bootstrap import Resamples, interval, paired
-from oi_tasks.core.slices import aspect_slices, box_slices, class_slices, score_slices
+from oi_tasks.core.slices import Slice, aspect_slices, box_slices, class_slices, score_slices
 
 
 def drawn_labels(seed: int, photos: int = 120, classes: int = 4) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -33,6 +35,39 @@ def test_resampled_sums_are_those_of_the_drawn_photos_in_whatever_blocks(monkeyp
     assert (Resamples(30, seed=9, count=50).sums(counts) == by_hand).all()
     monkeypatch.setattr("oi_tasks.core.bootstrap.BLOCK", 90)
     assert (Resamples(30, seed=9, count=50).sums(counts) == by_hand).all()
+
+
+def test_whole_counts_are_summed_exactly_however_large() -> None:
+    counts = np.random.default_rng(5).integers(2**23, 2**40, (40, 3)) | 1
+    counts[:, 0] %= 2**21  # float32 holds the counts, and not their sums
+    rows = np.random.default_rng(9).integers(0, 40, 40)
+    expected = [sum(int(counts[row, place]) for row in rows) for place in range(3)]
+    found = Resamples(40, seed=9, count=1).sums(counts.astype(float))
+    assert found.tolist() == [expected]
+    assert 2**24 < expected[0] < 2**27
+
+
+def test_whole_counts_of_either_sign_are_summed_exactly() -> None:
+    counts = np.random.default_rng(5).integers(2**19, 2**20, 4000) | 1
+    counts[2000:] *= -1  # half-way there float32 holds no odd number any more
+    rows = np.random.default_rng(4).integers(0, 4000, 4000)
+    (found,) = Resamples(4000, seed=4, count=1).sums(counts.astype(float)[:, None])
+    assert found == sum(int(counts[row]) for row in rows) < 2**24
+
+
+def test_sums_are_the_same_bit_for_bit_whatever_blocks_and_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(4)
+    counts = random.normal(0, [1e-9, 1.0, 1e6, 0.0], (500, 4))
+    found = Resamples(500, count=64).sums(counts)
+    draw = np.random.default_rng(0)
+    rows = [draw.integers(0, 500, 500) for _ in range(64)]
+    by_hand = [[math.fsum(counts[own, place]) for place in range(4)] for own in rows]
+    assert (np.abs(found - by_hand) <= 500 * np.abs(counts).max(0) * 2**-45).all()
+    for block, columns, threads in ((1 << 22, 256, 1), (500, 1, 5), (1700, 3, 2)):
+        monkeypatch.setattr("oi_tasks.core.bootstrap.BLOCK", block)
+        monkeypatch.setattr("oi_tasks.core.bootstrap.COLUMNS", columns)
+        monkeypatch.setattr("oi_tasks.core.bootstrap.THREADS", threads)
+        assert Resamples(500, count=64).sums(counts).tobytes() == found.tobytes()
 
 
 def test_the_interval_of_a_mean_is_that_of_its_normal_law() -> None:
@@ -100,6 +135,34 @@ def test_slices_are_scikit_learns_numbers_of_their_labels() -> None:
     assert rows["parent", "/m/animal"]["name"] == "Animal"
     assert rows["aspect", "1x1"]["photos"] == (square & truth.any(1)).sum()
     assert ("parent", "/m/car") not in rows
+
+
+def test_the_intervals_of_slices_are_of_the_labels_of_the_drawn_photos() -> None:
+    truth, ours, theirs = drawn_labels(6, photos=90)
+    random = np.random.default_rng(7)
+    shown, bins = random.random(truth.shape) < 0.5, random.integers(0, 2, len(truth)).astype(bool)
+    places = {
+        ("class", "b"): np.array([False, True, False, False]),
+        ("cluster", "c"): np.array([True, False, True, False]),
+        ("aspect", "d"): bins[:, None],
+        ("boxes", "e"): shown,
+    }
+    slices = [Slice(*key, key[1], "recall" if key[0] == "boxes" else "f1", own) for key, own in places.items()]
+    labels = [metrics.label_counts(said, truth, np.ones_like(truth)) for said in (ours, theirs)]
+    rows = score_slices(slices, *labels, Resamples(len(truth), seed=2, count=200))
+    draw = np.random.default_rng(2)
+    drawn = [draw.integers(0, len(truth), len(truth)) for _ in range(200)]
+    for (kind, value), row in zip(places, rows, strict=True):
+        held = np.broadcast_to(places[kind, value], truth.shape)
+        score = sk.recall_score if kind == "boxes" else sk.f1_score
+        pairs = [
+            [score(truth[own][held[own]], said[own][held[own]], zero_division=np.nan) for said in (ours, theirs)]
+            for own in drawn
+        ]
+        own, other = np.array(pairs).T
+        assert row["interval"] == pytest.approx(np.percentile(own, [2.5, 97.5]), abs=1e-6)
+        assert (row["low"], row["high"]) == pytest.approx(np.percentile(own - other, [2.5, 97.5]), abs=1e-6)
+        assert row["photos"] == (truth & held).any(1).sum()
 
 
 def box(place: int, side: float, **flags: int) -> dict[str, object]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from oi_tasks.core import openimages_map
+from oi_tasks.core.bootstrap import Resamples
 from oi_tasks.core.hierarchy import Hierarchy, read_edges
 from oi_tasks.core.openimages_map import BoxTable, ImageLabels, Judgement, Lineage, judge
 from tests.core.plain_map import plain_map
@@ -306,3 +307,26 @@ def test_a_resample_is_the_metric_of_the_photos_drawn() -> None:
                 else:
                     assert np.isnan(value)
         assert found.mean(times)[1] == pytest.approx(np.mean(found.average_precisions()))
+
+
+def test_the_means_of_all_resamples_are_those_of_the_drawn_photos_whatever_threads(monkeypatch) -> None:
+    draw, told = random.Random(5), 0
+    for _ in range(30):
+        boxes, labels, predictions = a_case(draw)
+        found, drawn = judged(boxes, labels, predictions), Resamples(len(PHOTOS), seed=1, count=12)
+        values = drawn.over(found.mean, len(PHOTOS))
+        for value, times in zip(values, np.concatenate(list(drawn.weights())), strict=True):
+            copies = [(photo, copy) for place, photo in enumerate(PHOTOS) for copy in range(int(times[place]))]
+            again = [
+                [(f"{photo}{copy}", *row[1:]) for photo, copy in copies for row in rows if row[0] == photo]
+                for rows in (boxes, labels, predictions)
+            ]
+            expected = [ap for ap, _, _ in plain_map(TREE, *again).values()]
+            assert value == pytest.approx(np.mean(expected) if expected else np.nan, nan_ok=True)
+            told += bool(expected)
+        for block, threads in ((4, 3), (20, 1)):
+            monkeypatch.setattr("oi_tasks.core.bootstrap.BLOCK", block)
+            monkeypatch.setattr("oi_tasks.core.bootstrap.THREADS", threads)
+            assert drawn.over(found.mean, len(PHOTOS)).tobytes() == values.tobytes()
+        monkeypatch.undo()
+    assert told > 100

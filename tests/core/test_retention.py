@@ -26,6 +26,13 @@ def test_what_a_kept_output_was_made_from_stays_however_old() -> None:
     assert {found.id for found in may_go(outputs, SINCE, [name(99)])} == {name(4), name(5)}
 
 
+def test_evidence_stays_without_what_it_was_made_from() -> None:
+    outputs = [output(1, set(), -90), output(2, {1}, -60), output(3, {2}, -50)]
+    assert {found.id for found in may_go(outputs, SINCE, [], [name(3), name(99)])} == {name(1), name(2)}
+    assert {found.id for found in may_go(outputs, SINCE, [name(2)], [name(3)])} == set()
+    assert {found.id for found in may_go(outputs, SINCE, [name(3)], [name(3)])} == set()
+
+
 def test_ids_are_found_wherever_a_manifest_names_them() -> None:
     manifest = {
         "job": "evaluate",
