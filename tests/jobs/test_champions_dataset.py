@@ -93,7 +93,7 @@ def test_both_are_scored_on_the_champions_test_photos_that_the_candidate_was_not
 
 def test_a_candidate_of_the_champions_dataset_is_compared_once(chain: Chain) -> None:
     fields = {"dataset": chain.said["shards"]["id"], "classifier": chain.said["train_classifier"]["id"]}
-    evaluation = evaluated(chain, **fields, semseg=chain.semseg[1:])
+    evaluation = evaluated(chain, **fields)
     assert found(evaluation) is None
     assert not evaluation.names("champions_photos/")
 
@@ -224,13 +224,13 @@ def gone(store: Store, key: str) -> Iterator[None]:
 def test_shards_that_are_gone_are_left_out_and_the_page_says_so(chain: Chain, candidate: Chain, capsys) -> None:
     dataset = chain.said["shards"]["id"]
     with gone(Store(chain.settings), manifest_key("shards", dataset)):
-        evaluation = evaluated(candidate, **inputs(candidate), semseg=candidate.semseg[:1])
+        evaluation = evaluated(candidate, **inputs(candidate), semseg=candidate.semseg)
     why = f"the champion's dataset {dataset} is gone"
     assert found(evaluation) == {"dataset": dataset, "left_out": why}
     assert f"evaluate: nothing was compared on photos of the champion's dataset: {why}\n" in capsys.readouterr().err
     assert evaluation.result["comparable"] is True
     document, page = judged(candidate, evaluation.id, {"classifier": {"macro_f1": {"floor": 0.0, "may_lose": 1.0}}})
-    assert "worse_on_champions_photos" not in [reason["code"] for reason in document["reasons"]]
+    assert (document["decision"], document["reasons"]) == ("promote", [])
     assert (document["champions_photos"]["left_out"], document["champions_photos"]["judged"]) == (why, [])
     assert "is gone." in page
     assert document["note"].endswith(f"not on photos of the champion's dataset: {why}")
@@ -242,7 +242,7 @@ def test_a_single_shard_that_is_gone_is_a_reason_too(chain: Chain, candidate: Ch
     assert lost.key not in {ref.key for ref in candidate.output("shards").manifest.objects.values()}
     elsewhere = chain.settings.model_copy(update={"cache": tmp_path / "cache"})
     with gone(Store(chain.settings), lost.key):
-        evaluation = evaluated(candidate, elsewhere, **inputs(candidate), semseg=candidate.semseg[1:])
+        evaluation = evaluated(candidate, elsewhere, **inputs(candidate))
     assert found(evaluation)["left_out"].startswith(
         f"the champion's dataset {shards.id} cannot be read: no such object"
     )
