@@ -316,4 +316,4 @@ def _note(candidate: Candidate) -> str:
         return same
     if found.left_out:
         return f"{same}; not on photos of the champion's dataset: {found.left_out}"
-    return f"{same}; so on {found.photos} test photos of the champion's dataset"
+    return f"{same}; likewise on {found.photos} test photos of the champion's dataset"
