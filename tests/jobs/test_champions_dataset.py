@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ from oi_tasks.io.outputs import Output, Outputs, manifest_key
 from oi_tasks.io.store import DATA, REPORTS, Store
 from oi_tasks.io.tracking import Tracking
 from oi_tasks.jobs import job_class
-from oi_tasks.jobs.base import execute
+from oi_tasks.jobs.base import JobIO, execute
+from oi_tasks.jobs.gate import Gate
 from oi_tasks.jobs.plan import CASCADE
 from oi_tasks.settings import Settings
 from tests.conftest import SMALL, Chain
@@ -188,7 +190,8 @@ def test_within_the_margin_it_passes_and_the_verdict_and_its_page_show_the_photo
     assert elsewhere["dataset"] in page
 
 
-def test_a_candidate_that_names_nothing_is_worse_on_both(candidate: Chain) -> None:
+def test_a_candidate_that_names_nothing_is_worse_on_both(candidate: Chain, tmp_path: Path) -> None:
+    """Judged without an entry of its refusal in the ledger, which other tests read."""
     trained = candidate.output("train_classifier")
     folder = candidate.settings.cache / "silent"
     folder.mkdir()
@@ -200,11 +203,13 @@ def test_a_candidate_that_names_nothing_is_worse_on_both(candidate: Chain) -> No
     silent = outputs(candidate).publish("train_classifier", "1", "silent", fields, folder, trained.result, {})
     evaluation = evaluated(candidate, **inputs(candidate) | {"classifier": silent.id}, semseg=candidate.semseg)
     gate = {"classifier": {"macro_f1": {"floor": 0.0, "may_lose": 0.02}}}
-    document, page = judged(candidate, evaluation.id, gate)
-    codes = [reason["code"] for reason in document["reasons"]]
-    assert codes == ["worse_than_champion", "worse_on_champions_photos"]
-    assert [row["passed"] for row in document["champions_photos"]["judged"]] == [False]
-    assert "on photos of the champion&#39;s dataset, more than 0.02 <code>worse_on_champions_photos</code>" in page
+    profile = candidate.profile.model_validate(SMALL | {"gate": gate})
+    job = Gate.from_profile(profile, evaluation=evaluation.id)
+    verdict = job._judge(JobIO(candidate.settings, job, tmp_path), evaluation)
+    assert [reason.code for reason in verdict.reasons] == ["worse_than_champion", "worse_on_champions_photos"]
+    (row,) = verdict.on_champions_photos
+    assert (row.passed, row.value) == (False, 0.0)
+    assert row.lost_at_most == -found(evaluation)["paired"]["classifier/macro_f1"]["low"]
 
 
 # -- left out
@@ -221,7 +226,9 @@ def gone(store: Store, key: str) -> Iterator[None]:
         store.put_bytes(DATA, key, body)
 
 
-def test_shards_that_are_gone_are_left_out_and_the_page_says_so(chain: Chain, candidate: Chain, capsys) -> None:
+def test_shards_that_are_gone_are_left_out_and_the_page_says_so(
+    chain: Chain, candidate: Chain, capsys: pytest.CaptureFixture[str]
+) -> None:
     dataset = chain.said["shards"]["id"]
     with gone(Store(chain.settings), manifest_key("shards", dataset)):
         evaluation = evaluated(candidate, **inputs(candidate), semseg=candidate.semseg)
@@ -236,7 +243,7 @@ def test_shards_that_are_gone_are_left_out_and_the_page_says_so(chain: Chain, ca
     assert document["note"].endswith(f"not on photos of the champion's dataset: {why}")
 
 
-def test_a_single_shard_that_is_gone_is_a_reason_too(chain: Chain, candidate: Chain, tmp_path) -> None:
+def test_a_single_shard_that_is_gone_is_a_reason_too(chain: Chain, candidate: Chain, tmp_path: Path) -> None:
     shards = chain.output("shards")
     lost = shards.manifest.objects[shards.names("shards/test-")[0]]
     assert lost.key not in {ref.key for ref in candidate.output("shards").manifest.objects.values()}
