@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeGuard
 
 from oi_tasks.core.slice_regressions import SliceLimit, SliceRow, regressions
@@ -20,6 +20,7 @@ CODES = {
     "too_little_support": "a number rests on fewer photos than its threshold asks for",
     "comparison_missing": "a number was not compared with the champion's",
     "worse_than_champion": "a number may be worse than the champion's by more than it may lose",
+    "worse_on_champions_photos": "a number may be worse than the champion's on photos of the champion's dataset",
     "slices_missing": "slices are to be judged, and were not measured",
     "slice_regression": "a slice is worse than the champion's, beyond chance",
     "size_missing": "there is a budget for the model's size, and the size is not known",
@@ -70,6 +71,19 @@ class Judged:
 
 
 @dataclass(frozen=True)
+class ChampionsPhotos:
+    """Candidate and champion on test photos of the champion's dataset, or why nothing was compared there.
+
+    `support` is by part; one that rests on none of the photos is not judged.
+    """
+
+    photos: int = 0
+    paired: Paired = field(default_factory=dict)
+    support: Mapping[str, int] = field(default_factory=dict)
+    left_out: str = ""
+
+
+@dataclass(frozen=True)
 class Candidate:
     """What is known of a candidate. `support` is by part, `megabytes` of all its files; None: not known."""
 
@@ -84,6 +98,8 @@ class Candidate:
     """Parts that were to be trained, as `semseg/<cluster>`."""
     turned_down: str = ""
     """`withdrawn` or `rejected`, where the ledger says so."""
+    champions_photos: ChampionsPhotos | None = None
+    """None: the champion has no dataset of its own."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +121,11 @@ class Verdict:
     judged: tuple[Judged, ...]
     note: str
     changed_most: tuple[SliceRow, ...] = ()
+    on_champions_photos: tuple[Judged, ...] = ()
+    not_judged: tuple[str, ...] = ()
+    """What was not judged on the champion's photos, as too few of them show it."""
+    left_out: str = ""
+    """Why nothing was judged on them, although the champion has a dataset of its own."""
 
 
 @dataclass
@@ -112,6 +133,8 @@ class _Judging:
     candidate: Candidate
     reasons: list[Reason] = field(default_factory=list)
     judged: list[Judged] = field(default_factory=list)
+    elsewhere: list[Judged] = field(default_factory=list)
+    not_judged: list[str] = field(default_factory=list)
 
     def refuse(self, code: str, text: str, part: str = "") -> None:
         assert code in CODES, code
@@ -156,16 +179,46 @@ class _Judging:
         """The pair, and how much may be lost by it: the worse end of the interval of the paired difference."""
         if self.candidate.paired is None:
             return {}, None
-        pair = self.candidate.paired.get(f"{part}/{name}", {})
+        return self._compare(self.candidate.paired, "worse_than_champion", part, name, limit)
+
+    def _compare(
+        self, paired: Paired, code: str, part: str, name: str, limit: Limit, where: str = ""
+    ) -> tuple[Mapping[str, float | None], float | None]:
+        pair = paired.get(f"{part}/{name}", {})
         less_is_better = limit.ceiling is not None or name in LESS_IS_BETTER
         end = pair.get("high") if less_is_better else pair.get("low")
         lost = max(0.0, end if less_is_better else -end) if _known(end) else None
         if limit.may_lose is not None and lost is None:
-            self.refuse("comparison_missing", f"{part} {name} was not compared with the champion", part)
+            self.refuse("comparison_missing", f"{part} {name} was not compared with the champion{where}", part)
         elif limit.may_lose is not None and lost is not None and lost > limit.may_lose:
-            text = f"{part} {name} may be {lost:.4f} worse than the champion's, more than {limit.may_lose:g}"
-            self.refuse("worse_than_champion", text, part)
+            text = f"{part} {name} may be {lost:.4f} worse than the champion's{where}, more than {limit.may_lose:g}"
+            self.refuse(code, text, part)
         return pair, lost
+
+    def on_champions_photos(self, part: str, name: str, limit: Limit) -> None:
+        """Judge what a number may lose on the champion's photos as well, by the same margin."""
+        found = self.candidate.champions_photos
+        if found is None or found.left_out or limit.may_lose is None:
+            return
+        photos, least = found.support.get(part), max(limit.min_photos, 1)
+        if photos is not None and photos < least:
+            self.not_judged.append(f"{part} {name} rests on {photos} of these photos, fewer than {least}")
+            return
+        before, where = len(self.reasons), " on photos of the champion's dataset"
+        pair, lost = self._compare(found.paired, "worse_on_champions_photos", part, name, limit, where)
+        self.elsewhere.append(
+            Judged(
+                part=part,
+                number=name,
+                value=pair.get("candidate"),
+                floor=None,
+                may_lose=limit.may_lose,
+                lost_at_most=lost,
+                passed=len(self.reasons) == before,
+                champion=pair.get("champion"),
+                difference=pair.get("difference"),
+            )
+        )
 
 
 def judge(candidate: Candidate, limits: Limits) -> Verdict:
@@ -173,6 +226,7 @@ def judge(candidate: Candidate, limits: Limits) -> Verdict:
 
     `candidate.paired` is None where there is no champion to compare with: then floors alone decide, as the note says.
     """
+    candidate = replace(candidate, champions_photos=_enough(candidate.champions_photos, limits.min_test_photos))
     judging = _Judging(candidate)
     _judge_as_a_whole(judging, limits)
     for part in sorted(set(candidate.planned) - set(candidate.numbers)):
@@ -184,11 +238,26 @@ def judge(candidate: Candidate, limits: Limits) -> Verdict:
         for part in parts:
             for name, limit in named.items():
                 judging.number(part, name, limit)
+                judging.on_champions_photos(part, name, limit)
     _judge_slices(judging, limits.slices)
     rows = sorted(candidate.slices or (), key=lambda row: abs(row.difference or 0.0), reverse=True)
     return Verdict(
-        not judging.reasons, tuple(judging.reasons), tuple(judging.judged), _note(candidate), tuple(rows[:5])
+        promote=not judging.reasons,
+        reasons=tuple(judging.reasons),
+        judged=tuple(judging.judged),
+        note=_note(candidate),
+        changed_most=tuple(rows[:5]),
+        on_champions_photos=tuple(judging.elsewhere),
+        not_judged=tuple(judging.not_judged),
+        left_out=candidate.champions_photos.left_out if candidate.champions_photos else "",
     )
+
+
+def _enough(found: ChampionsPhotos | None, fewest: int) -> ChampionsPhotos | None:
+    """The champion's photos, left out where they are fewer than the gate asks of test photos."""
+    if found is None or found.left_out or found.photos >= fewest:
+        return found
+    return ChampionsPhotos(left_out=f"{found.photos} photos judge nothing; at least {fewest} are needed")
 
 
 def failed_clusters(reasons: Sequence[Reason]) -> tuple[str, ...]:
@@ -241,4 +310,10 @@ def _note(candidate: Candidate) -> str:
         return "there is no champion yet: only floors were judged"
     if candidate.paired is None:
         return "the champion has other classes and cannot be compared: only floors were judged"
-    return "compared with the champion on the same photos, by the lower end of the 95 % interval of the difference"
+    same = "compared with the champion on the same photos, by the lower end of the 95 % interval of the difference"
+    found = candidate.champions_photos
+    if found is None:
+        return same
+    if found.left_out:
+        return f"{same}; not on photos of the champion's dataset: {found.left_out}"
+    return f"{same}; likewise on {found.photos} test photos of the champion's dataset"

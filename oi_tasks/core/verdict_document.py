@@ -37,6 +37,17 @@ class JudgedRow(DocumentPart):
     difference: float | None = None
 
 
+class ChampionsPhotos(DocumentPart):
+    """The same comparison on test photos of the dataset that the champion comes from."""
+
+    dataset: str = Field(description="id of the champion's dataset")
+    left_out: str = Field("", description="why nothing was judged on its photos; empty: it was")
+    photos: int = Field(0, description="its test photos that no part of the candidate was trained or tuned on")
+    seen: int = Field(0, description="its test photos that one was, which are left out")
+    judged: tuple[JudgedRow, ...] = ()
+    not_judged: tuple[str, ...] = Field((), description="numbers that too few of the photos show, and why")
+
+
 class ChangedRow(DocumentPart):
     """A slice, with the paired difference to the champion's and the ends of its 95 % interval."""
 
@@ -82,5 +93,6 @@ class VerdictDocument(DocumentPart):
     judged: tuple[JudgedRow, ...]
     thresholds: dict[str, Any] = Field(description="the profile's gate")
     changed_most: tuple[ChangedRow, ...] = Field((), description="the slices that differ most from the champion's")
+    champions_photos: ChampionsPhotos | None = Field(None, description="null: both come from the same dataset")
     kept: tuple[str, ...] = Field((), description="clusters that failed, and keep the champion's model")
     cost: Cost | None = Field(None, description="up to the verdict, in the run that made it; null: not written down")

@@ -21,3 +21,12 @@ def class_map_facts(outputs: Outputs, dataset: Output) -> dict[str, Any]:
         "ancestors": {row["label"]: hierarchy.ancestors(row["label"]) for row in class_map["classes"]},
         "unverified": class_map["unverified"],
     }
+
+
+def moved_labels(outputs: Outputs, one: Output, other: Output) -> list[str]:
+    """Labels that two datasets (shards) both know and make different classes of, or a class of in one alone: MIDs."""
+    first, second = (
+        outputs.get("collapse", dataset.manifest.fields["classes"]).read_json("class_map.json")["labels"]
+        for dataset in (one, other)
+    )
+    return sorted(label for label in first.keys() & second.keys() if first[label]["class"] != second[label]["class"])

@@ -1,6 +1,7 @@
 """Score the candidate, and the champion again, on the same test photos; register the candidate's cascade."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -14,7 +15,6 @@ from oi_tasks.profile import Profile
 from oi_tasks.results import airflow_page, report_page
 
 if TYPE_CHECKING:
-    from oi_tasks.core.bootstrap import Resamples
     from oi_tasks.io.shards import ShardReader
     from oi_tasks.io.tracking import TrackedRun
     from oi_tasks.models.cascade import Cascade
@@ -32,7 +32,8 @@ class Evaluate(Job):
     `per_class.parquet`, `photos.parquet` (a row for each test photo), `masks.parquet` (precision, recall, IoU and Dice
     of each class's masks by threshold), `cascade.json` (the cascade's parts, and how its masks become boxes), and
     `errors.html`, the error analysis; with clusters, `boxes.html`, on masks and boxes. Both pages stand in the bucket
-    of reports as well.
+    of reports as well. Where the champion comes from another dataset, both are scored on test photos of that, too:
+    `champions_photos` of the scores, and the tables of both in the folder of that name.
     """
 
     dataset: OutputId
@@ -50,7 +51,7 @@ class Evaluate(Job):
         errors: str = ""
         boxes: str = ""
 
-    version: ClassVar[str] = "6"
+    version: ClassVar[str] = "7"
 
     @classmethod
     def from_profile(cls, profile: Profile, **inputs: Any) -> Self:
@@ -58,10 +59,12 @@ class Evaluate(Job):
         return cls(**inputs)
 
     def source(self, io: JobIO) -> Any:
-        """The champion, which is scored as well, unless it is made of these very parts."""
+        """The champion and its dataset, which is scored as well, unless it is made of these very parts."""
         champion = io.tracking.alias(CASCADE, "champion")
-        tags = io.tracking.version_tags(CASCADE, champion) if champion is not None else None
-        return None if tags is not None and tags.get("parts") == self._parts_key() else champion
+        tags = (io.tracking.version_tags(CASCADE, champion) if champion is not None else None) or {}
+        if champion is None or tags.get("parts") == self._parts_key():
+            return None
+        return [champion, tags.get("dataset")]
 
     def still_good(self, io: JobIO, output: Output) -> bool:
         """As long as the registry has the candidate's version, and the pages are where people look for them."""
@@ -77,6 +80,7 @@ class Evaluate(Job):
         from oi_tasks.core import metrics
         from oi_tasks.io.shards import ShardReader
         from oi_tasks.models.cascade import Cascade
+        from oi_tasks.models.side_by_side import compared, write_tables
 
         io.tracking.check()
         reader = ShardReader(io.input("shards", self.dataset), "test")
@@ -92,7 +96,7 @@ class Evaluate(Job):
         candidate = Cascade.load(folder)
         ours = self._score(io, "candidate", candidate, reader)
         drawn = metrics.resamples(len(reader))
-        version, theirs = self._champion(io, candidate, reader)
+        version, theirs, elsewhere = self._against_champion(io, candidate, reader)
         numbers = {part: metrics.as_plain(named) for part, named in ours.numbers(drawn).items()}
         scores = {
             "test_photos": len(reader),
@@ -100,14 +104,15 @@ class Evaluate(Job):
             "champion": None
             if theirs is None
             else {part: metrics.as_plain(named) for part, named in theirs.numbers(drawn).items()},
-            **_compared(ours, theirs, drawn),
+            **compared(ours, theirs, drawn),
             "champion_version": version,
             "classes": ours.classes,
             "slices": ours.by_slice(theirs, drawn),
             "routing": ours.routing,
+            "champions_photos": elsewhere,
         }
         (io.out / "scores.json").write_text(json.dumps(scores, indent=1))
-        self._tables(io, ours)
+        write_tables(io.out, {"candidate": ours})
         flat = {part: {name: found["value"] for name, found in named.items()} for part, named in numbers.items()}
         self._errors(io, reader, ours, numbers["classifier"])
         boxes = self._boxes(io, reader, candidate, ours, numbers["cascade"]) if candidate.clusters else ""
@@ -163,29 +168,41 @@ class Evaluate(Job):
         with io.progress(f"evaluate: {who}", len(reader)) as progress:
             return Scoring(cascade, reader).run(progress.update)
 
-    def _champion(self, io: JobIO, candidate: "Cascade", reader: "ShardReader") -> "tuple[int | None, Scores | None]":
-        """The champion's version, and its scores on the same photos if it has the same classes."""
+    def _against_champion(
+        self, io: JobIO, candidate: "Cascade", reader: "ShardReader"
+    ) -> "tuple[int | None, Scores | None, dict[str, Any] | None]":
+        """The champion's version, its scores on the same photos if it has the same classes, and both on its own."""
         from oi_tasks.models.cascade import Cascade
 
         version = io.tracking.alias(CASCADE, "champion")
         if version is None:
             io.log("evaluate: there is no champion yet")
-            return None, None
+            return None, None, None
         champion = Cascade.load(io.tracking.download(CASCADE, version, io.scratch / "champion"))
-        if champion.pinned.classes_key != candidate.pinned.classes_key:
+        scores = None
+        if champion.pinned.classes_key == candidate.pinned.classes_key:
+            scores = self._score(io, f"champion, version {version}", champion, reader)
+        else:
             io.log(f"evaluate: the champion, version {version}, has other classes and is not compared")
-            return version, None
-        return version, self._score(io, f"champion, version {version}", champion, reader)
+        return version, scores, self._champions_photos(io, candidate, version, champion)
 
-    def _tables(self, io: JobIO, scores: "Scores") -> None:
-        import polars as pl
+    def _champions_photos(
+        self, io: JobIO, candidate: "Cascade", version: int, champion: "Cascade"
+    ) -> dict[str, Any] | None:
+        """Both on test photos of the champion's dataset; None where that is this one, or both models are one."""
+        from oi_tasks.models.champions_photos import on_champions_photos
 
-        from oi_tasks.models.mask_curves import SCHEMA as MASKS
-        from oi_tasks.models.photo_rows import SCHEMA as PHOTOS
-
-        pl.DataFrame(scores.classes, infer_schema_length=None).write_parquet(io.out / "per_class.parquet")
-        pl.DataFrame(scores.photos, schema=PHOTOS).write_parquet(io.out / "photos.parquet")
-        pl.DataFrame(scores.masks, schema=MASKS).write_parquet(io.out / "masks.parquet")
+        tags = io.tracking.version_tags(CASCADE, version) or {}
+        dataset = tags.get("dataset", champion.pinned.dataset)
+        if dataset == self.dataset or tags.get("parts") == self._parts_key():
+            return None
+        parts = [io.input("train_classifier", self.classifier), *self._semseg(io).values()]
+        trained_on = {self.dataset, *(str(part.manifest.fields["dataset"]) for part in parts)}
+        score = partial(self._score, io)
+        found = on_champions_photos(io.outputs, dataset, trained_on, (candidate, champion), score, io.out)
+        if found["left_out"]:
+            io.log(f"evaluate: nothing was compared on photos of the champion's dataset: {found['left_out']}")
+        return found
 
     def _errors(self, io: JobIO, reader: "ShardReader", scores: "Scores", numbers: dict[str, Any]) -> None:
         """The error analysis of the candidate's classifier, in the bucket of reports as well."""
@@ -274,26 +291,3 @@ class Evaluate(Job):
             numbers=scores["numbers"],
             errors=self._errors_page(io),
         ).markdown()
-
-
-def _compared(ours: "Scores", theirs: "Scores | None", drawn: "Resamples") -> dict[str, Any]:
-    """Candidate and champion on the same photos: `differences` by part and number, and `paired` by `part/number`.
-
-    Each of `paired` holds `candidate`, `champion`, `difference`, and `low` and `high`, the ends of the difference's
-    95 % interval; what is not a number is null. Without a champion to compare with both are null.
-    """
-    from oi_tasks.core import metrics
-
-    if theirs is None:
-        return {"differences": None, "paired": None}
-    found = ours.paired(theirs, drawn)
-    differences = {
-        part: {name: metrics.Number(one.difference, one.low, one.high) for name, one in named.items()}
-        for part, named in found.items()
-    }
-    return {
-        "differences": {part: metrics.as_plain(named) for part, named in differences.items()},
-        "paired": metrics.as_plain(
-            {f"{part}/{name}": one for part, named in found.items() for name, one in named.items()}
-        ),
-    }

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from oi_tasks.core.gate import Candidate, Limit, Limits, Verdict, failed_clusters, judge
+from oi_tasks.core.gate import Candidate, ChampionsPhotos, Limit, Limits, Verdict, failed_clusters, judge
 from oi_tasks.core.ledger import PASSED, REFUSED, standing
 from oi_tasks.core.slice_regressions import SliceLimit, SliceRow
 from oi_tasks.core.verdict_document import VerdictDocument
@@ -26,10 +26,11 @@ class Gate(Job):
 
     A cluster that fails here, or whose training failed, keeps the champion's model where the class map is the same; the
     cascade made so is scored and judged as a whole. Publishes `verdict.json`: candidate, champion, numbers, thresholds,
-    reasons, and what it cost up to here. The verdict goes into the ledger.
+    reasons, and what it cost up to here; where the champion comes from another dataset, what may be lost on photos of
+    that one, too. The verdict goes into the ledger.
     """
 
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
 
     evaluation: OutputId
     limits: Thresholds
@@ -91,6 +92,7 @@ class Gate(Job):
             champion=scores["champion_version"],
             planned=[f"semseg/{name}" for name in _planned(io, evaluation)],
             turned_down=_turned_down(io, evaluation.result["candidate"]),
+            champions_photos=_champions_photos(scores.get("champions_photos")),
         )
         return judge(candidate, self._limits())
 
@@ -122,6 +124,7 @@ class Gate(Job):
                 "judged": [asdict(judged) for judged in verdict.judged],
                 "thresholds": self.limits.model_dump(mode="json"),
                 "changed_most": [asdict(row) for row in verdict.changed_most],
+                "champions_photos": _elsewhere(evaluation.read_json("scores.json").get("champions_photos"), verdict),
                 "kept": kept,
                 "cost": cost,
             }
@@ -182,6 +185,27 @@ def _paired(scores: dict[str, Any]) -> dict[str, Any] | None:
         f"{part}/{name}": {**found, "difference": found["value"]}
         for part, named in scores["differences"].items()
         for name, found in named.items()
+    }
+
+
+def _champions_photos(said: dict[str, Any] | None) -> ChampionsPhotos | None:
+    """What the evaluation's document says of photos of the champion's dataset; pairs that it lacks are missing."""
+    if said is None:
+        return None
+    if said["left_out"]:
+        return ChampionsPhotos(left_out=said["left_out"])
+    return ChampionsPhotos(said["photos"], said.get("paired") or {}, said.get("support") or {})
+
+
+def _elsewhere(said: dict[str, Any] | None, verdict: Verdict) -> dict[str, Any] | None:
+    """The same in the verdict's document."""
+    return said and {
+        "dataset": said["dataset"],
+        "left_out": verdict.left_out,
+        "photos": said.get("photos", 0),
+        "seen": said.get("seen", 0),
+        "judged": [asdict(judged) for judged in verdict.on_champions_photos],
+        "not_judged": verdict.not_judged,
     }
 
 

@@ -18,7 +18,7 @@ class Report(Job):
     pages on the data; that run gets what this one cost. What making the version took stands in the version's tags.
     """
 
-    version: ClassVar[str] = "3"
+    version: ClassVar[str] = "4"
 
     verdict: OutputId
     promoted: OutputId | None = None

@@ -81,6 +81,11 @@ class Scores:
         found["cascade"]["map"] = paired_map(self.detection, champion.detection, drawn)
         return found
 
+    def support(self) -> dict[str, int]:
+        """How many photos each part rests on: a cluster those with a box of its classes."""
+        clusters = {f"semseg/{one.value}": one.photos for one in self.located if one.kind == "cluster"}
+        return {"classifier": len(self.ids), "cascade": len(self.ids)} | clusters
+
     def by_slice(self, champion: "Scores | None", drawn: Resamples) -> list[dict[str, Any]]:
         """The classifier's numbers by slice, and those of boxes and masks, beside the champion's."""
         theirs = None if champion is None else champion.labels.counts

@@ -1,6 +1,6 @@
 """The page of a retrain: the verdict in a sentence, then the numbers behind it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from oi_tasks.reports.costs import Costs
@@ -52,6 +52,7 @@ def run_page(
     `costs` what the run used; `pages` the addresses of other pages on the same data and model, by what they are about;
     `stopped` says what stopped a candidate after the gate.
     """
+    elsewhere = verdict.get("champions_photos")  # verdicts of before have none
     return render(
         "run.html.j2",
         verdict=verdict,
@@ -61,7 +62,9 @@ def run_page(
         stopped=stopped,
         dataset=dataset,
         mlflow_url=mlflow_url,
-        judged=[{**row, "name": NAMES.get(row["number"], row["number"])} for row in verdict["judged"]],
+        judged=_named(verdict["judged"]),
+        elsewhere=elsewhere,
+        judged_elsewhere=_named(elsewhere["judged"]) if elsewhere else [],
         changed=[row for row in verdict.get("changed_most", ()) if row["difference"]],
         rows=rows(scores),
         means={NAMES[name]: text for name, text in MEANS.items()},
@@ -96,6 +99,10 @@ def outcome(verdict: Mapping[str, Any], promoted: bool, stopped: str = "") -> st
         why = f": {stopped.rstrip('.')}; {stays}" if stopped else ""
         return f"Version {candidate} passed the gate, and was not promoted{why}."
     return f"Version {candidate} was refused; {stays}."
+
+
+def _named(judged: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [{**row, "name": NAMES.get(row["number"], row["number"])} for row in judged]
 
 
 def rows(scores: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -6,7 +6,17 @@ from typing import Any
 
 import pytest
 
-from oi_tasks.core.gate import CODES, Candidate, Limit, Limits, Reason, Verdict, failed_clusters, judge
+from oi_tasks.core.gate import (
+    CODES,
+    Candidate,
+    ChampionsPhotos,
+    Limit,
+    Limits,
+    Reason,
+    Verdict,
+    failed_clusters,
+    judge,
+)
 from oi_tasks.core.slice_regressions import SliceLimit, SliceRow
 
 NAN = float("nan")
@@ -60,7 +70,13 @@ GOOD = Candidate(
     support={"classifier": 100, "cascade": 100},
     megabytes=40.0,
     champion=7,
+    champions_photos=ChampionsPhotos(60, pairs(), {"classifier": 60, "cascade": 60, "semseg/cat": 12, "semseg/dog": 9}),
 )
+
+
+def on_theirs(**changed: Any) -> dict[str, Any]:
+    """The good candidate with another comparison on photos of the champion's dataset."""
+    return {"champions_photos": replace(GOOD.champions_photos, **changed)}
 
 
 def said(verdict: Verdict) -> list[tuple[str, str]]:
@@ -93,6 +109,12 @@ CASES: list[tuple[str, str, dict[str, Any], Limits]] = [
     ("comparison_missing", "macro_f1 was not compared", {"paired": pairs(macro_f1=(NAN, NAN))}, LIMITS),
     ("worse_than_champion", "macro_f1 may be 0.0110 worse", {"paired": pairs(macro_f1=(-0.011, 0.5))}, LIMITS),
     ("worse_than_champion", "calibration_error may be 0.0300", {"paired": pairs(calibration_error=(-0.5, 0.03))}, LIMITS),
+    ("comparison_missing", "with the champion on photos of", on_theirs(paired=pairs(macro_f1=(None, None))), LIMITS),
+    ("comparison_missing", "with the champion on photos of", on_theirs(paired=pairs(macro_f1=(NAN, NAN))), LIMITS),
+    ("comparison_missing", "box_recall was not compared", on_theirs(paired={k: v for k, v in pairs().items() if "box" not in k}), LIMITS),
+    ("worse_on_champions_photos", "macro_f1 may be 0.0110 worse than the champion's on photos of the champion's dataset, more than 0.01", on_theirs(paired=pairs(macro_f1=(-0.011, 0.5))), LIMITS),
+    ("worse_on_champions_photos", "calibration_error may be 0.0300", on_theirs(paired=pairs(calibration_error=(-0.5, 0.03))), LIMITS),
+    ("worse_on_champions_photos", "box_recall may be 0.0010", on_theirs(paired=pairs(box_recall=(-0.001, 0.0)), support={}), LIMITS),
     ("slices_missing", "measured none", {"slices": None}, LIMITS),
     ("slices_missing", "class cat, f1 was not compared", {"slices": [row(None)]}, LIMITS),
     ("slice_regression", "class cat, f1 is 0.1000 worse", {"slices": [row(-0.1), row(0.3, name="dog")]}, LIMITS),
@@ -150,10 +172,65 @@ def test_against_the_champion_the_lower_end_of_the_difference_decides(low: float
     assert judge(replace(GOOD, paired=pairs(macro_f1=(low, 0.5))), LIMITS).promote is promote
 
 
+@pytest.mark.parametrize(("low", "promote"), [(-0.01, True), (-0.0101, False), (0.02, True)])
+def test_on_the_champions_photos_the_same_margin_decides(low: float, promote: bool) -> None:
+    verdict = judge(replace(GOOD, **on_theirs(paired=pairs(macro_f1=(low, 0.5)))), LIMITS)
+    assert verdict.promote is promote
+    (row,) = (row for row in verdict.on_champions_photos if row.number == "macro_f1")
+    assert (row.may_lose, row.passed) == (0.01, promote)
+
+
 @pytest.mark.parametrize(("high", "promote"), [(0.02, True), (0.021, False)])
 def test_a_calibration_error_without_a_ceiling_is_worse_when_it_is_larger(high: float, promote: bool) -> None:
     asked = limits(classifier={"calibration_error": Limit(may_lose=0.02)})
     assert judge(replace(GOOD, paired=pairs(calibration_error=(-0.5, high))), asked).promote is promote
+
+
+BAD = pairs(macro_f1=(-0.5, 0.0), calibration_error=(0.0, 0.5), box_recall=(-0.5, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("changed", "asked", "why"),
+    [
+        (on_theirs(paired=BAD, left_out="its photos are gone"), LIMITS, "its photos are gone"),
+        (on_theirs(paired=BAD, photos=19), LIMITS, "19 photos judge nothing; at least 20 are needed"),
+    ],
+)
+def test_champions_photos_that_are_left_out_refuse_nothing_and_the_verdict_says_why(
+    changed: dict[str, Any], asked: Limits, why: str
+) -> None:
+    verdict = judge(replace(GOOD, **changed), asked)
+    assert verdict.promote
+    assert verdict.on_champions_photos == ()
+    assert verdict.left_out == why
+    assert verdict.note.endswith(f"not on photos of the champion's dataset: {why}")
+
+
+def test_what_too_few_of_the_champions_photos_show_is_not_judged_there_and_told() -> None:
+    asked = limits(semseg={"mean_iou": Limit(floor=0.4, may_lose=0.0, min_photos=0)})
+    theirs = pairs(macro_f1=(-0.5, 0.0))
+    own = GOOD.paired | {f"semseg/{name}/mean_iou": pairs()["cascade/box_recall"] for name in ("cat", "dog")}
+    theirs["semseg/dog/mean_iou"] = own["semseg/dog/mean_iou"]
+    support = {"classifier": 49, "cascade": 49, "semseg/cat": 0, "semseg/dog": 9}
+    changed = on_theirs(photos=49, paired=theirs, support=support)
+    verdict = judge(replace(GOOD, paired=own, **changed), asked)
+    assert verdict.promote
+    assert verdict.not_judged == (
+        "classifier macro_f1 rests on 49 of these photos, fewer than 50",
+        "semseg/cat mean_iou rests on 0 of these photos, fewer than 1",
+    )
+    judged = [(row.part, row.number) for row in verdict.on_champions_photos]
+    assert judged == [
+        ("classifier", "calibration_error"),
+        ("semseg/dog", "mean_iou"),
+        ("cascade", "box_recall"),
+    ]
+
+
+def test_without_a_dataset_of_the_champions_own_nothing_more_is_judged_or_said() -> None:
+    verdict = judge(replace(GOOD, champions_photos=None), LIMITS)
+    assert (verdict.promote, verdict.on_champions_photos, verdict.not_judged, verdict.left_out) == (True, (), (), "")
+    assert "champion's dataset" not in verdict.note
 
 
 def test_every_reason_is_told_at_once_with_its_part() -> None:

@@ -88,6 +88,34 @@ def test_what_was_judged_is_explained_and_the_bars_of_classes_have_a_heading() -
     assert '<th scope="col">F1, 0 to 1</th>' in heads
 
 
+ELSEWHERE: dict[str, Any] = {
+    "dataset": "c" * 20,
+    "photos": 24,
+    "seen": 16,
+    "judged": [
+        {"part": "classifier", "number": "macro_f1", "value": 0.7, "floor": None, "may_lose": 0.01, "lost_at_most": 0.123, "passed": False, "champion": 0.75, "difference": -0.05},
+    ],
+    "not_judged": ["semseg/cat mean_iou rests on 0 of these photos, fewer than 1"],
+}  # fmt: skip
+
+
+def test_what_was_judged_on_photos_of_the_champions_dataset_is_shown_with_what_was_left_out() -> None:
+    text = page(VERDICT | {"champions_photos": ELSEWHERE})
+    section = text[text.index("On photos of the champion's dataset") : text.index("What changed most")]
+    words = " ".join(re.sub("<[^>]*>", " ", section).split())
+    assert f"The champion comes from the dataset {'c' * 20} . On 24 test photos of that one" in words
+    assert "Left out: 16 test photos of it that the candidate was trained or tuned on." in words
+    assert "classifier macro F1 0.700 0.750 -0.050 0.010 0.123 refused" in words
+    assert "Not judged there: semseg/cat mean_iou rests on 0 of these photos, fewer than 1" in words
+
+
+def test_why_nothing_was_judged_on_photos_of_the_champions_dataset_is_said_as_text() -> None:
+    left = {"dataset": "c" * 20, "left_out": "the class map puts <b>dog</b> elsewhere"}
+    text = page(PASSED | {"champions_photos": left})
+    assert f"dataset <code>{'c' * 20}</code>: the class map puts &lt;b&gt;dog&lt;/b&gt; elsewhere." in text
+    assert "champion's dataset" not in page(PASSED)
+
+
 def test_a_first_champion_has_nothing_to_compare_with() -> None:
     first = VERDICT | {"decision": "promote", "reasons": [], "champion": None, "changed_most": []}
     text = page(first, promoted=True)
