@@ -24,7 +24,7 @@ ARG REVISION=unknown
 LABEL org.opencontainers.image.title=oi-orchestrator org.opencontainers.image.revision=${REVISION}
 ENV PATH=/opt/oi/bin:$PATH PYTHONUNBUFFERED=1 HOME=/opt/airflow AIRFLOW_HOME=/opt/airflow TMPDIR=/opt/airflow/tmp \
     AIRFLOW__CORE__DAGS_FOLDER=/opt/oi/app/dags AIRFLOW__CORE__PLUGINS_FOLDER=/opt/oi/app/dags/plugins \
-    AIRFLOW__CORE__LOAD_EXAMPLES=False OI_CACHE=/opt/airflow/cache
+    AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL=1 AIRFLOW__CORE__LOAD_EXAMPLES=False OI_CACHE=/opt/airflow/cache
 # The official chart runs its pods as user 50000 of group 0.
 RUN mkdir -p /opt/airflow/tmp /opt/airflow/logs && chown -R 50000:0 /opt/airflow && chmod -R g+rwX /opt/airflow
 WORKDIR /opt/airflow

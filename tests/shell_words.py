@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -16,6 +17,16 @@ ID = "0123456789abcdef0123"
 VARIABLE = re.compile(r"\$\(.*?\)|\$\{?\w+\}?")
 OI = ("oi", ".venv/bin/oi")
 ASSIGNMENT = re.compile(r"\w+=.*")
+
+
+def blocks(path: Path, language: str = "sh") -> list[str]:
+    """The fenced blocks of a language in a document."""
+    return re.findall(rf"```{language}\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def lines(path: Path) -> list[str]:
+    """The lines of all shell blocks of a document, those that go on after a backslash as one."""
+    return [line for block in blocks(path) for line in block.replace("\\\n", " ").splitlines() if line.strip()]
 
 
 def commands_of(text: str) -> Iterator[list[str]]:

@@ -28,7 +28,7 @@ from oi_tasks.drawn.release import FEWEST_PHOTOS, draw_release
 from oi_tasks.profile import profile_files
 from oi_tasks.quality.suites import load_suites
 from tests.conftest import Chain, Servers
-from tests.shell_words import ID, OI, commands_of, parse_oi, without_assignments
+from tests.shell_words import ID, OI, blocks, commands_of, lines, parse_oi, without_assignments
 
 pytestmark = pytest.mark.slow
 
@@ -39,15 +39,6 @@ ASKS_SERVERS = {"status", "predict", "evaluate", "ledger", "snapshot"}
 TO_BEGIN_WITH = [CHECKOUT / "README.md", CHECKOUT / "docs" / "tutorial.md"]
 SHELL = {"mkdir", "cp", "sed", "cat"}
 OTHERS = {"curl", "mlflow"}
-
-
-def blocks(path: Path, language: str = "sh") -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
-
-
-def lines(path: Path) -> list[str]:
-    """The lines of all shell blocks, those that go on after a backslash as one."""
-    return [line for block in blocks(path) for line in block.replace("\\\n", " ").splitlines() if line.strip()]
 
 
 def can_run(line: str) -> bool:

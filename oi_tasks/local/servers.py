@@ -132,6 +132,9 @@ def airflow(state: Path, addresses: Addresses, keys: Mapping[str, str], dags: Pa
         "SCHEDULER__ENABLE_TRACEMALLOC": "False",
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",  # of 1 s, every step waits half for the one before to be seen
         "USAGE_DATA_COLLECTION__ENABLED": "False",
+        # A worker may notice only after so many seconds (5 by default) that a task has deferred. What it waits for may
+        # be over by then, and Airflow 3.3 takes the late news for a death of the task that goes on.
+        "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
     }
     own = {f"AIRFLOW__{name}": value for name, value in settings.items()}
     return Server(

@@ -16,6 +16,7 @@ from oi_tasks.settings import Settings
 CLASSES = [{"index": 0, "label": "/m/cat", "name": "Cat"}, {"index": 1, "label": "/m/dog", "name": "Dog"}]
 LABELS = {"/m/cat": "/m/cat", "/m/dog": "/m/dog", "/m/pug": "/m/dog", "/m/moth": None}
 NOBODY = "0" * 20
+PRODUCED = {"at": "2026-11-01T00:00:00+00:00"}
 
 
 class Datasets:
@@ -32,7 +33,7 @@ class Datasets:
         for name, write in files.items():
             write(out / name)
         key = f"{self.folder.name}-{self.count}"
-        return self.outputs.publish(job, "1", key, fields, out, {"photos": {}, "key": key}, {}).id
+        return self.outputs.publish(job, "1", key, fields, out, {"photos": {}, "key": key}, PRODUCED).id
 
     def dataset(
         self,

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from oi_tasks.io.store import REPORTS
 from oi_tasks.io.tracking import Tracking
 from oi_tasks.reports.card import LONGEST, Card, PartCard, about, as_metrics
 from oi_tasks.results import airflow_page, result_key
@@ -182,6 +183,6 @@ def test_a_candidate_has_the_card_of_its_evaluation_and_tags_that_lead_on(chain:
     )
     assert f'load_model("models:/oi-cascade/{version}")' in kept.description
     assert chain.output("snapshot").id in kept.description
-    assert kept.tags["errors_page"].endswith(evaluation.result["errors"])
+    assert kept.tags["errors_page"].endswith(evaluation.result["errors"].removeprefix(REPORTS))
     assert kept.tags["snapshot"] == chain.output("snapshot").id
     assert f"/runs/{evaluation.result['mlflow_run']}" in kept.tags["mlflow_page"]
