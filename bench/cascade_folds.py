@@ -18,6 +18,7 @@ from scipy import stats
 from bench.chain import Chain
 from bench.release_folds import TUNE, cut, even_parts, fold_options
 from bench.servers import servers
+from oi_tasks.core.cost import Used
 from oi_tasks.io.outputs import Outputs
 from oi_tasks.io.store import Store
 from oi_tasks.profile import Profile, load_profile
@@ -30,7 +31,7 @@ TEST = "test"  # the release's name of the split that is scored
 def main() -> None:
     """Run the folds that are asked for, one after the other, and tell the figures."""
     wanted = fold_options(__doc__)
-    wanted.add_argument("--detector", action="store_true", help="train the single-stage detector as well")
+    wanted.add_argument("--detector", type=int, metavar="EPOCHS", help="train the single-stage detector as well")
     chosen = wanted.parse_args()
     profile = load_profile(chosen.profile)
     release = Path(os.path.expandvars(profile.release.folders[0]))
@@ -48,14 +49,20 @@ def main() -> None:
         chosen.out.write_text(json.dumps(done, indent=1))
 
 
-def scored(profile: Profile, settings: Settings, folder: Path, detector: bool) -> dict[str, Any]:
+def scored(profile: Profile, settings: Settings, folder: Path, detector: int | None) -> dict[str, Any]:
     """The jobs from fetch to evaluate: numbers of the whole by part, and of each class with masks.
 
-    With the detector also its numbers, and what seconds it and the masks' models took to train.
+    With a detector of so many epochs on the classifier's encoder also its numbers, and the seconds of cores that it and
+    the masks' models took to train: unlike those of a clock they are the same on a busy machine.
     """
-    chain = Chain(profile, settings, folder, release={"splits": ["train", TEST]}, splits={"tune": TUNE, "test": 0.0})
+    fields: dict[str, Any] = {"release": {"splits": ["train", TEST]}, "splits": {"tune": TUNE, "test": 0.0}}
+    if detector is not None:
+        fields["detector"] = profile.detector.model_dump(mode="json") | {"epochs": {"frozen": detector, "unfrozen": 0}}
+    chain = Chain(profile, settings, folder, **fields)
     evaluation = chain.to_evaluation()
-    scores = Outputs(Store(settings), settings.cache).get("evaluate", evaluation).read_json("scores.json")
+    outputs = Outputs(Store(settings), settings.cache)
+    evaluated = outputs.get("evaluate", evaluation)
+    scores = evaluated.read_json("scores.json")
     found = {
         f"{part}/{name}": number["value"]
         for part, named in scores["numbers"].items()
@@ -63,12 +70,15 @@ def scored(profile: Profile, settings: Settings, folder: Path, detector: bool) -
         if part != "classifier" or name in ("top1_accuracy", "macro_f1")
     }
     masked = [row for row in scores["classes"] if row["iou"] is not None]
-    if detector:
+    if detector is not None:
         own = {"dataset": chain.id_of("shards"), "classifier": chain.id_of("train_classifier")}
         chain.run("compare_detector", evaluation=evaluation, detector=chain.run("train_detector", **own))
         numbers = chain.said["compare_detector"]["result"]["numbers"]["detector"]
         found |= {f"detector/{name}": value for name, value in numbers.items()}
-        found |= {f"seconds of {job}": chain.seconds[job] for job in ("train_semseg", "train_detector")}
+        masks, boxes = evaluated.manifest.fields["semseg"], [chain.id_of("train_detector")]
+        for job, ids in (("train_semseg", masks), ("train_detector", boxes)):
+            used = [Used.of(outputs.get(job, one).manifest.produced["used"]) for one in ids]
+            found[f"core-seconds of {job}"] = sum(one.cpu_seconds for one in used)
     return found | {f"{row['name']}: {name}": row[name] for row in masked for name in CLASS_NUMBERS}
 
 

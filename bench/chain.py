@@ -1,7 +1,6 @@
 """The jobs of the chain on one folder, one after the other in this process, without Airflow."""
 
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,10 @@ class Chain:
         self.profile = Profile.model_validate(profile.model_dump(mode="json") | own)
         self.settings = settings
         self.said: dict[str, dict[str, Any]] = {}
-        self.seconds: Counter[str] = Counter()  # that each job took, all its runs together
 
     def run(self, job: str, **inputs: Any) -> str:
         """Run a job, or take what it made before. Returns the output's id."""
         self.said[job] = execute(job_class(job).from_profile(self.profile, **inputs), self.settings)
-        self.seconds[job] += self.said[job]["seconds"]
         print(f"{job}: {self.said[job]['seconds']:.0f} s", file=sys.stderr)
         return self.id_of(job)
 
