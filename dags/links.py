@@ -1,14 +1,16 @@
 """Links on a task's page: to its run in MLflow as soon as that starts, and to the page that it, or its run, writes.
 
 They lead through the Open Images tab, which looks where that is at the moment of the click. So a link can be there from
-the start, and no worker waits for what it leads to, also where the job is a pod.
+the start, and no worker waits for what it leads to, also where the job is a pod. Airflow may stand below a path of its
+own, as in https://company.example/airflow: the links do so too.
 """
 
 from collections.abc import Sequence
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import attrs
 from airflow.sdk import BaseOperator, BaseOperatorLink
+from airflow.sdk.configuration import conf
 from airflow.sdk.types import TaskInstanceKey
 
 ADDRESS = "/open-images/of"  # dags/plugins answers there
@@ -39,7 +41,8 @@ class TaskLink(BaseOperatorLink):  # type: ignore[misc]
             "map_index": index,
             "what": self.what,
         }
-        return f"{ADDRESS}?{urlencode(asked)}"
+        below = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
+        return f"{below}{ADDRESS}?{urlencode(asked)}"
 
 
 QUALITY = TaskLink("Data quality", "report", "validate")

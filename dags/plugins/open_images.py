@@ -7,7 +7,7 @@ origin, so that a page can do nothing in Airflow's name.
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.app import API_ROOT_PATH, get_auth_manager
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from airflow.plugins_manager import AirflowPlugin
 from fastapi import Depends, FastAPI, HTTPException, Request
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from oi_tasks.reports.overview import Question
 
 PREFIX = "/open-images"
+BELOW = API_ROOT_PATH.removesuffix("/")  # the path that `[api] base_url` says Airflow stands below; mostly none
 SANDBOX = (
     "sandbox allow-scripts allow-popups; default-src 'none'; img-src data:;"
     " style-src 'unsafe-inline'; script-src 'unsafe-inline'"
@@ -49,7 +50,7 @@ def overview(user: GetUserDep, dag_id: str = "", run_id: str = "") -> HTMLRespon
     from oi_tasks.settings import settings
 
     waiting = questions(get_auth_manager().get_authorized_dag_ids(user=user, method="GET"))
-    return HTMLResponse(overview_page(look(settings(), dag_id, run_id), _address, run_id, waiting))
+    return HTMLResponse(overview_page(look(settings(), dag_id, run_id), _address, run_id, waiting, BELOW))
 
 
 def questions(dags: set[str]) -> "tuple[Question, ...] | None":
@@ -84,7 +85,7 @@ def questions(dags: set[str]) -> "tuple[Question, ...] | None":
 
 def _where_to_answer(dag_id: str, run_id: str, task_id: str) -> str:
     """The page of required actions of a task."""
-    return f"/dags/{dag_id}/runs/{quote(run_id, safe='')}/tasks/{task_id}/required_actions"
+    return f"{BELOW}/dags/{dag_id}/runs/{quote(run_id, safe='')}/tasks/{task_id}/required_actions"
 
 
 @app.get("/report/{key:path}")
@@ -129,13 +130,13 @@ def of_task(dag_id: str, run_id: str, task_id: str, what: str, map_index: int = 
 
 def _address(place: str) -> str:
     """Where this app shows a report, given as `bucket/key`."""
-    return f"{PREFIX}/report/{quote(place.partition('/')[2])}"
+    return f"{BELOW}{PREFIX}/report/{quote(place.partition('/')[2])}"
 
 
 def _view(destination: str, query: str = "") -> dict[str, str]:
     return {
         "name": "Open Images",
-        "href": f"{PREFIX}/{query}",
+        "href": f"{BELOW}{PREFIX}/{query}",
         "destination": destination,
         "url_route": f"open-images-{destination}",  # Airflow leaves out a view whose route is taken
     }

@@ -19,13 +19,19 @@ class Question:
 
 
 def overview_page(
-    found: Overview, link: Callable[[str], str], run_id: str = "", waiting: tuple[Question, ...] | None = None
+    found: Overview,
+    link: Callable[[str], str],
+    run_id: str = "",
+    waiting: tuple[Question, ...] | None = None,
+    below: str = "",
 ) -> str:
     """The page as HTML. `link` makes the address that opens a report of the store, given as `bucket/key`.
 
-    `waiting` is what waits for a person's answer; None where that is not known.
+    `waiting` is what waits for a person's answer; None where that is not known. `below` is the path that
+    Airflow's own pages stand below, empty where it has none.
     """
-    return render("overview.html.j2", found=found, link=link, run_id=run_id, waiting=waiting, sentence_of=sentence_of)
+    shown = {"found": found, "link": link, "run_id": run_id, "waiting": waiting, "below": below}
+    return render("overview.html.j2", **shown, sentence_of=sentence_of)
 
 
 def sentence_of(entry: Entry) -> str:

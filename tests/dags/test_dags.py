@@ -215,12 +215,12 @@ def test_a_link_names_the_task_whose_page_it_is(bag, monkeypatch) -> None:
     from types import SimpleNamespace
     from urllib.parse import parse_qs, urlsplit
 
-    def asked(dag_id: str, task_id: str, map_index: int = -1) -> dict[str, str]:
+    def asked(dag_id: str, task_id: str, map_index: int = -1, below: str = "") -> dict[str, str]:
         task = bag.dags[dag_id].get_task(task_id)
         key = SimpleNamespace(dag_id=dag_id, run_id="manual__1+00:00", task_id=task_id, map_index=map_index)
         (link, *_) = task.operator_extra_links
         parts = urlsplit(link.get_link(task, ti_key=key))
-        assert parts.path == "/open-images/of"
+        assert parts.path == f"{below}/open-images/of"
         return {name: values[0] for name, values in parse_qs(parts.query).items()}
 
     told = asked("oi_retrain", "train_semseg", 2)
@@ -228,6 +228,8 @@ def test_a_link_names_the_task_whose_page_it_is(bag, monkeypatch) -> None:
     assert told["run_id"] == "manual__1+00:00"
     told = asked("oi_ingest", "data_gate")
     assert (told["task_id"], told["what"]) == ("validate", "report")
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://company.example/airflow/")
+    assert asked("oi_ingest", "data_gate", below="/airflow") == told
 
 
 GROUPS = {

@@ -97,3 +97,33 @@ def test_what_waits_is_read_from_airflows_own_database_for_the_dags_that_one_may
         ["first?", page.format("a%2B1"), "02:30"],
         ["later?", page.format("b"), "02:31"],
     ]
+
+
+BELOW = """
+import importlib.util, json, sys
+from oi_tasks.overview import Overview
+from oi_tasks.reports.overview import overview_page
+spec = importlib.util.spec_from_file_location("open_images", sys.argv[1])
+tab = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(tab)
+views = [view["href"] for view in tab.OpenImages.external_views]
+nothing = Overview(champion=None, quality=None, pages=(), ledger=(), problems=())
+page = overview_page(nothing, tab._address, below=tab.BELOW)
+print(json.dumps([*views, tab._address("oi-reports/runs/a.html"), tab._where_to_answer("d", "r", "t"), page]))
+"""
+
+
+@pytest.mark.parametrize(("address", "path"), [("https://company.example/airflow/", "/airflow"), ("", "")])
+def test_below_a_path_of_airflow_every_link_is_below_it(tmp_path: Path, address: str, path: str) -> None:
+    env = os.environ | {"AIRFLOW_HOME": str(tmp_path), "AIRFLOW__API__BASE_URL": address}
+    done = subprocess.run([sys.executable, "-c", BELOW, TAB], env=env, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    *links, page = json.loads(done.stdout.splitlines()[-1])
+    assert links == [
+        f"{path}/open-images/",
+        f"{path}/open-images/?dag_id={{DAG_ID}}",
+        f"{path}/open-images/?dag_id={{DAG_ID}}&run_id={{RUN_ID}}",
+        f"{path}/open-images/report/runs/a.html",
+        f"{path}/dags/d/runs/r/tasks/t/required_actions",
+    ]
+    assert f'href="{path}/required_actions"' in page
