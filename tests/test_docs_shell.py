@@ -1,7 +1,8 @@
 """Every shell block of the documents: what needs no server is run, of all else the words are tried.
 
 Run, document by document and line by line, in a place with a release, photos and files of the names that the documents
-use: `oi profiles`, `oi validate`, `oi own-photos`, `oi classes`, `oi … --help`, `oi … --schema`, and what the shell brings.
+use: `oi profiles`, `oi validate`, `oi own-photos`, `oi classes`, `oi detection-map`, `oi … --help`, `oi … --schema`, and
+what the shell brings.
 
 Run as well, of README and tutorial, over a real MinIO and MLflow with a promoted model: what asks them and changes
 nothing, `oi status`, `oi predict`, `oi evaluate`, `oi ledger list`, `oi snapshot list`.
@@ -9,7 +10,7 @@ nothing, `oi status`, `oi predict`, `oi evaluate`, `oi ledger list`, `oi snapsho
 Only parsed, since a run needs a cluster or minutes, or moves the champion: all other commands of `oi` (that they exist, take these
 options and arguments, and of a step that the job takes these fields), `make` (that the target is there), `python -m`
 (that the module is there), `docker` and `kubectl` (that the files they name are there), `mlflow` and `curl` (nothing).
-tests/e2e runs `oi demo` and a rollback on servers of its own, but not the tutorial's very lines.
+Of these, `tests.e2e.tutorial` runs the tutorial's and the README's on servers of its own.
 """
 
 import csv
@@ -21,22 +22,27 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from PIL import Image
 
+from oi_tasks.commands.predict import COLUMNS
 from oi_tasks.drawn.release import FEWEST_PHOTOS, draw_release
 from oi_tasks.profile import profile_files
 from oi_tasks.quality.suites import load_suites
 from tests.conftest import Chain, Servers
+from tests.e2e import tutorial
 from tests.shell_words import ID, OI, blocks, commands_of, lines, parse_oi, without_assignments
 
 pytestmark = pytest.mark.slow
 
 CHECKOUT = Path(__file__).parents[1]
 DOCS = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
-WITHOUT_SERVER = {"profiles", "own-photos", "classes"}
+WITHOUT_SERVER = {"profiles", "own-photos", "classes", "detection-map"}
 ASKS_SERVERS = {"status", "predict", "evaluate", "ledger", "snapshot"}
 TO_BEGIN_WITH = [CHECKOUT / "README.md", CHECKOUT / "docs" / "tutorial.md"]
+ELSEWHERE = ("make test ", "docker build ", "kubectl ", "OI_EXECUTION=kubernetes ")
+"""How the lines begin that nothing runs as they stand: the tests themselves, and what wants a registry and a cluster."""
 SHELL = {"mkdir", "cp", "sed", "cat"}
 OTHERS = {"curl", "mlflow"}
 
@@ -68,6 +74,15 @@ def test_the_documents_have_lines_of_all_kinds() -> None:
     assert sum(map(can_run, every)) >= 12
     assert not can_run(".venv/bin/oi ledger list")
     assert not can_run("oi profiles demo | oi status")
+
+
+def test_every_line_that_one_begins_with_is_run_but_for_those_that_want_more_than_a_machine() -> None:
+    every = {line for path in TO_BEGIN_WITH for line in lines(path)}
+    known = {line.partition(" #")[0].strip() for line in tutorial.to_run()}
+    left = {line for line in every if not can_run(line) and not asks_servers(line)}
+    nobodys = {line for line in left if line.partition(" #")[0].strip() not in known}
+    assert {line for line in nobodys if not line.startswith(ELSEWHERE)} == set()
+    assert {begin for begin in ELSEWHERE for line in nobodys if line.startswith(begin)} == set(ELSEWHERE)
 
 
 @pytest.mark.parametrize("path", [path for path in DOCS if blocks(path)], ids=lambda path: path.name)
@@ -128,7 +143,7 @@ def place(tmp_path: Path, release: Path) -> Path:
     for name in ("FOLDER", "my-release"):
         (tmp_path / name).symlink_to(release)
     tree, names = next(release.glob("*hierarchy*.json")), next(release.glob("*descriptions*.csv"))
-    for here, there in (("hierarchy.json", tree), ("class-descriptions-boxable.csv", names)):
+    for here, there in (("hierarchy.json", tree), (tree.name, tree), ("class-descriptions-boxable.csv", names)):
         (tmp_path / here).symlink_to(there)
     (tmp_path / "HIERARCHY").symlink_to(tree)
     (tmp_path / "DESCRIPTIONS").symlink_to(names)
@@ -136,6 +151,12 @@ def place(tmp_path: Path, release: Path) -> Path:
         counts = "LabelName,TrainBoxes\n" + "".join(f"{row[0]},20000\n" for row in csv.reader(file) if row[0][0] == "/")
     for name in ("COUNTS", "counts.csv"):
         (tmp_path / name).write_text(counts)
+    boxes, labels = "annotations-bbox.csv", "annotations-human-imagelabels-boxable.csv"
+    for here, there in (("truth.csv", boxes), ("labels.csv", labels)):
+        (tmp_path / here).symlink_to(release / f"train-{there}")
+        (tmp_path / f"validation-{there}").symlink_to(release / f"train-{there}")
+    found = pd.read_csv(release / "train-annotations-bbox.csv").assign(Score=0.9)
+    found[list(COLUMNS)].to_csv(tmp_path / "found.csv", index=False)
     (tmp_path / "overrides.yaml").write_text("[]\n")
     for place, kind in enumerate(("dog", "cat")):
         (tmp_path / "pictures" / kind).mkdir(parents=True)
