@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from oi_tasks.core.ablation import Effect, Scores, mean_interval
 from oi_tasks.core.flat import flat
+from oi_tasks.reports.numbers import NAMES, interval
 from oi_tasks.reports.page import render
-from oi_tasks.reports.run import NAMES, interval
 
 if TYPE_CHECKING:
     from oi_tasks.models.like_for_like import Shared

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from oi_tasks.reports.numbers import MEANS, NAMES, interval
 from oi_tasks.reports.page import fixed, render
-from oi_tasks.reports.run import MEANS, NAMES, interval
 
 
 def baseline_page(comparison: Mapping[str, Any]) -> str:

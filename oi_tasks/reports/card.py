@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from oi_tasks.reports.numbers import NAMES, interval
+
 LONGEST = 5000  # characters: MLflow's column for a description holds no more on PostgreSQL
 HEADLINE = (("macro F1", "classifier", "macro_f1"), ("mAP", "cascade", "map"))  # as called, by part and figure
 FIGURES = ("classifier", "cascade")  # whose figures all stand in the card; of a cluster its mean_iou alone
@@ -90,8 +92,6 @@ class Card:
 
 **Figures** on the {self.test_photos:,} test photos of the dataset, with the 95 % interval over photos:
 
-| part | figure | value | interval |
-|---|---|---|---|
 {self._figures()}
 Where it errs: {f"[the error analysis]({self.errors})" if "://" in self.errors else f"`{self.errors}`"}.
 
@@ -118,13 +118,11 @@ or `oi predict photo.jpg --model models:/{self.model}/{self.version}`.
         return f"Version {self.version}: {', '.join(known) or 'nothing measured'} on {self.test_photos:,} test photos."
 
     def _figures(self) -> str:
-        rows = [
-            (part, name, _shown(found.get("value")), f"{_shown(found.get('low'))} to {_shown(found.get('high'))}")
+        kept = {
+            part: [f"{NAMES.get(name, name)} {interval(found)}" for name, found in named.items() if _told(part, name)]
             for part, named in sorted(self.numbers.items())
-            for name, found in named.items()
-            if part in FIGURES or name == "mean_iou"
-        ]
-        return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+        }
+        return "".join(f"- {part}: {', '.join(figures)}\n" for part, figures in kept.items() if figures)
 
 
 @dataclass(frozen=True)
@@ -151,7 +149,9 @@ class PartCard:
     def _text(self, names: str) -> str:
         says, use = PARTS[self.kind]
         canvases = ", ".join(f"{width}×{height}" for width, height in self.canvases.values())
-        figures = "".join(f"| {name} | {value:.4f} |\n" for name, value in self.metrics.items() if "/" not in name)
+        figures = "".join(
+            f"- {NAMES.get(name, name)} {value:.3f}\n" for name, value in self.metrics.items() if "/" not in name
+        )
         return f"""\
 {self.summary}.
 
@@ -165,8 +165,6 @@ class PartCard:
 
 **Figures** on the tune photos, which set its thresholds and so flatter it; an evaluation has those on test photos:
 
-| figure | value |
-|---|---|
 {figures}
 **To use it**: {use.format(address=f"models:/{self.model}/{self.version}")}.
 """
@@ -184,5 +182,5 @@ def listed(names: Sequence[str], room: int) -> str:
     return ", ".join([*taken, *([f"… and {left} more"] if left else [])])
 
 
-def _shown(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.4f}"
+def _told(part: str, name: str) -> bool:
+    return part in FIGURES or name == "mean_iou"

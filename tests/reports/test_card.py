@@ -7,6 +7,7 @@ import pytest
 from oi_tasks.io.store import REPORTS
 from oi_tasks.io.tracking import Tracking
 from oi_tasks.reports.card import LONGEST, Card, PartCard, about, as_metrics
+from oi_tasks.reports.numbers import NAMES
 from oi_tasks.results import airflow_page, result_key
 from oi_tasks.settings import Settings
 from tests.conftest import Chain
@@ -36,8 +37,8 @@ def test_it_says_data_classes_figures_limits_and_how_to_call_it() -> None:
     assert f"snapshot `{'5' * 20}`, dataset `{'d' * 20}`" in said
     assert "**Classes** (2): Dog, Cat." in said
     assert "the 1,234 test photos" in said
-    assert "| classifier | macro_f1 | 0.8123 | 0.7900 to 0.8400 |\n" in said
-    assert "| semseg/animal | mean_iou | 0.5000 | unknown to unknown |\n" in said
+    assert "- classifier: macro F1 0.812 (0.790 to 0.840)\n" in said
+    assert "- semseg/animal: mean IoU 0.500\n" in said
     assert "iou_of_dog" not in said
     assert 'mlflow.pyfunc.load_model("models:/oi-cascade/7")' in said
     assert "**Limits**" in said
@@ -70,7 +71,7 @@ def test_that_of_a_part_says_what_it_is_and_how_it_is_called() -> None:
     assert len(said) <= LONGEST
     assert said.startswith("12 photos, 2 epochs.\n")
     assert "resnet18, cluster fish; photos on canvases of 128×64 pixels" in said
-    assert "| mean_iou | 0.5124 |\n" in said
+    assert "- mean IoU 0.512\n" in said
     assert "iou/Fish" not in said
     assert "a version of `oi-cascade` calls it" in said
     assert (
@@ -160,7 +161,7 @@ def test_a_part_has_the_card_of_its_training(chain: Chain) -> None:
         said = Tracking(chain.settings).client.get_model_version(model, str(made.result["model_version"])).description
         assert chain.output("snapshot").id in said
         for name, value in made.result["metrics"].items():
-            assert "/" in name or f"| {name} | {value:.4f} |" in said
+            assert "/" in name or f"- {NAMES.get(name, name)} {value:.3f}\n" in said
     assert f", cluster {cluster};" in said
 
 
@@ -177,10 +178,7 @@ def test_a_candidate_has_the_card_of_its_evaluation_and_tags_that_lead_on(chain:
     version, scores = evaluation.result["candidate"], evaluation.read_json("scores.json")
     kept = Tracking(chain.settings).client.get_model_version("oi-cascade", str(version))
     found = scores["numbers"]["classifier"]["macro_f1"]
-    assert (
-        f"| classifier | macro_f1 | {found['value']:.4f} | {found['low']:.4f} to {found['high']:.4f} |"
-        in kept.description
-    )
+    assert f"classifier: macro F1 {found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f})" in kept.description
     assert f'load_model("models:/oi-cascade/{version}")' in kept.description
     assert chain.output("snapshot").id in kept.description
     assert kept.tags["errors_page"].endswith(evaluation.result["errors"].removeprefix(REPORTS))
