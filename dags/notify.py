@@ -2,8 +2,8 @@
 
 By the Airflow connection `oi_notify`, whose type says how: `http` or `slackwebhook`: the text is posted to its address
 as `{"text": …}`, as Slack's and most others' incoming webhooks take it. `smtp` or `email`: a mail to the address in its
-extra field `to`. Without a connection the text stands in the task's log alone. What cannot be told is logged, and fails
-nothing.
+extra field `to`. Whoever does not answer, or is busy, is asked again for some seconds. Without a connection the text
+stands in the task's log alone. What cannot be told is logged, and fails nothing.
 """
 
 import json
@@ -21,12 +21,20 @@ from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 from oi_tasks.results import TOLD, airflow_page, result_key
 from oi_tasks.settings import settings
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+from urllib3.exceptions import HTTPError
 
 CONNECTION = "oi_notify"
 PATIENCE = 10.0  # seconds
+TRIES, PAUSE = 4, 1.0  # the second after so many seconds, each later one after twice as many
+BUSY = {429, 500, 502, 503, 504}  # statuses of a web server that may pass
 FAULT = "fault"  # the XCom in which a task that failed leaves why
 TAB = "/open-images"  # dags/plugins answers there
 log = logging.getLogger(__name__)
+
+
+class NotNow(OSError):
+    """Whoever is to be told cannot take it now."""
 
 
 def tell(text: str) -> None:
@@ -38,7 +46,10 @@ def tell(text: str) -> None:
         return
     try:
         send = _mail if connection.conn_type in ("smtp", "email") else _post
-        send(connection, text)
+        # An answer that was lost on its way makes it told twice: better than never.
+        passing = retry_if_exception_type((NotNow, HTTPError, ConnectionError, TimeoutError))
+        pause = wait_exponential(multiplier=PAUSE)
+        Retrying(stop=stop_after_attempt(TRIES), wait=pause, retry=passing, reraise=True)(send, connection, text)
     except Exception as error:  # whoever is to be told must not stop the run
         log.warning("%s cannot be told: %s: %s", CONNECTION, type(error).__name__, " ".join(str(error).split()))
 
@@ -121,9 +132,10 @@ def _post(connection: Any, text: str) -> None:
     address += str(extra.get("path", "") or connection.password or "")  # a webhook's path is its secret
     body = json.dumps({"text": text}).encode()
     headers = {"Content-Type": "application/json"}
-    reply = urllib3.request("POST", address, body=body, headers=headers, timeout=PATIENCE, retries=1)
+    once = urllib3.Retry(connect=0, read=0, redirect=2)
+    reply = urllib3.request("POST", address, body=body, headers=headers, timeout=PATIENCE, retries=once)
     if reply.status >= 300:
-        raise OSError(f"status {reply.status}")
+        raise (NotNow if reply.status in BUSY else OSError)(f"status {reply.status}")
 
 
 def _mail(connection: Any, text: str) -> None:

@@ -59,7 +59,8 @@ def webhook(posted: list[tuple[str, dict]]) -> Iterator[int]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             posted.append((self.path, json.loads(body)))
-            self.send_response(500 if self.path == "/broken" else 200)
+            busy = self.path == "/busy" and len(posted) < 3
+            self.send_response({"/broken": 500, "/gone": 404}.get(self.path, 503 if busy else 200))
             self.end_headers()
 
         def log_message(self, *args: object) -> None:
@@ -157,7 +158,36 @@ def test_without_a_connection_the_log_has_it(notify, monkeypatch, caplog) -> Non
     assert [record.getMessage() for record in caplog.records] == ["version 3 is refused"]
 
 
+def test_a_webhook_that_is_busy_is_asked_again_and_one_that_refuses_is_not(
+    notify, monkeypatch, caplog, webhook: int, posted
+) -> None:
+    monkeypatch.setattr(notify, "PAUSE", 0.01)
+    with caplog.at_level(logging.WARNING):
+        for path, times in (("/busy", 3), ("/gone", 1), ("/broken", notify.TRIES)):
+            connect(monkeypatch, conn_type="http", host="127.0.0.1", port=webhook, schema="http", extra={"path": path})
+            posted.clear()
+            notify.tell("version 3 is refused")
+            assert posted == [(path, {"text": "version 3 is refused"})] * times
+    told = [record.getMessage() for record in caplog.records if "cannot be told" in record.getMessage()]
+    assert told == [f"oi_notify cannot be told: {why}" for why in ("OSError: status 404", "NotNow: status 500")]
+
+
+def test_a_mail_server_that_starts_late_gets_the_mail(notify, monkeypatch, mail_server: int, mailbox) -> None:
+    monkeypatch.setattr(notify, "PAUSE", 0.01)
+    real, tries = notify.smtplib.SMTP, []
+
+    def silent_at_first(*address: object, **options: object) -> object:
+        tries.append(address)
+        return real("127.0.0.1", 9 if len(tries) < 3 else mail_server, **options)
+
+    monkeypatch.setattr(notify.smtplib, "SMTP", silent_at_first)
+    connect(monkeypatch, conn_type="smtp", host="127.0.0.1", port=mail_server, extra={"to": "ann@example.org"})
+    notify.tell("version 3 is refused")
+    assert (len(tries), len(mailbox)) == (3, 1)
+
+
 def test_what_cannot_be_told_fails_nothing(notify, monkeypatch, caplog, webhook: int) -> None:
+    monkeypatch.setattr(notify, "PAUSE", 0.01)
     for port, path in ((webhook, "/broken"), (9, "/")):
         connect(monkeypatch, conn_type="http", host="127.0.0.1", port=port, schema="http", extra={"path": path})
         caplog.clear()
