@@ -122,7 +122,7 @@ or `oi predict photo.jpg --model models:/{self.model}/{self.version}`.
             part: [f"{NAMES.get(name, name)} {interval(found)}" for name, found in named.items() if _told(part, name)]
             for part, named in sorted(self.numbers.items())
         }
-        return "".join(f"- {part}: {', '.join(figures)}\n" for part, figures in kept.items() if figures)
+        return "".join(f"- {part}: {'; '.join(figures)}\n" for part, figures in kept.items() if figures)
 
 
 @dataclass(frozen=True)
