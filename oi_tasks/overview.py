@@ -45,7 +45,7 @@ class Overview:
     champion: ModelVersion | None
     quality: Quality | None
     pages: tuple[Page, ...]
-    """Those of a run, or the newest of all runs, newest first."""
+    """Those of a run, its verdict first, or the newest of all runs, newest first."""
     ledger: tuple[Entry, ...]
     """The newest entries, newest first."""
     problems: tuple[str, ...]

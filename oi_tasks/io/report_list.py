@@ -8,12 +8,12 @@ from oi_tasks.errors import BadInput
 from oi_tasks.io.outputs import Output, Outputs
 from oi_tasks.io.store import REPORTS, WORK
 
-# Jobs that write pages, and what the one that a result calls its `report` is about.
+# Jobs that write pages, and what the one that a result calls its `report` is about. Of a run the verdicts come first.
 WITH_PAGES = {
-    "validate": "data quality",
-    "collapse": "classes",
-    "evaluate": "errors",
     "report": "retrain",
+    "validate": "data quality",
+    "evaluate": "errors",
+    "collapse": "classes",
     "compare_variants": "variants",
     "compare_detector": "baseline",
 }
@@ -39,9 +39,14 @@ def newest_pages(outputs: Outputs, count: int) -> tuple[Page, ...]:
 
 
 def pages_of(outputs: Outputs, dag_id: str, run_id: str) -> tuple[Page, ...]:
-    """The pages that the steps of a run wrote or reused, by their results; not those that are no longer there."""
+    """The pages that the steps of a run wrote or reused, by their results, in the order of `WITH_PAGES`.
+
+    Not those that are no longer there.
+    """
     results = (outputs.store.get_json(WORK, key) for key in outputs.store.list(WORK, f"runs/{dag_id}/{run_id}/"))
-    made = [_found(outputs, said["job"], said["id"]) for said in results if said["job"] in WITH_PAGES]
+    with_pages = [said for said in results if said["job"] in WITH_PAGES]
+    with_pages.sort(key=lambda said: [*WITH_PAGES].index(said["job"]))
+    made = [_found(outputs, said["job"], said["id"]) for said in with_pages]
     return tuple(
         replace(page, says=_says(outputs, output))
         for output in made

@@ -53,6 +53,15 @@ def test_a_report_is_told_by_version_verdict_and_profile(outputs: Outputs, tmp_p
     assert pages_of(outputs, "toy_list", "two") == ()
 
 
+def test_of_a_run_the_verdict_comes_first_whatever_was_written_last(outputs: Outputs, tmp_path: Path) -> None:
+    scored = {"candidate": 7, "errors": "oi-reports/e.html", "boxes": "oi-reports/b.html"}
+    reused = publish(outputs, tmp_path, "report", {"verdict": "0" * 20}, {"report": "oi-reports/r.html"})
+    evaluated = publish(outputs, tmp_path, "evaluate", {}, scored, "2126-01-02T00:00:00+00:00")
+    for job, output in (("evaluate", evaluated), ("report", reused)):
+        outputs.store.put_json(WORK, f"runs/toy_list/three/{job}.json", {"job": job, "id": output})
+    assert [page.about for page in pages_of(outputs, "toy_list", "three")] == ["retrain", "boxes", "errors"]
+
+
 def test_the_newest_come_first_and_no_more_than_asked_for(outputs: Outputs, tmp_path: Path) -> None:
     classes = {"classes": 7, "clusters": ["cats"], "report": "oi-reports/c.html", "hierarchy": "oi-reports/h.html"}
     publish(outputs, tmp_path, "collapse", {}, classes, "2126-01-01T00:00:00+00:00")
