@@ -179,6 +179,13 @@ class Store:
         with self._asking(bucket, key):
             return whole(read)
 
+    def holds(self, bucket: str, key: str, sha256: str) -> bool:
+        """Whether what stands under a key has that SHA-256: it is read back."""
+        try:
+            return self.digest(bucket, key)[0] == sha256
+        except NotFound:
+            return False
+
     def exists(self, bucket: str, key: str) -> bool:
         """Whether an object stands under the key."""
         try:
