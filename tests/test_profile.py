@@ -39,7 +39,10 @@ def test_a_gate_without_thresholds_is_not_shipped() -> None:
         ("name: x\nsplits: {tune: 0.4, test: 0.6}", "tune 0.4 and test 0.6 together leave no photo to train on"),
         ("name: x\ngate: {cascade: {map: {floor: .nan}}}", "gate.cascade.map.floor cannot be NaN"),
         ("name: x\ngate: {cascade: {map: {may_lose: .inf}}}", "gate.cascade.map.may_lose cannot be Infinity"),
-        ("name: x\ngate: {cascade: {map: {floor: 0.8, ceiling: 1.0}}}", "a floor, if more of it is better, or a ceiling"),
+        (
+            "name: x\ngate: {cascade: {map: {floor: 0.8, ceiling: 1.0}}}",
+            "a floor, if more of it is better, or a ceiling",
+        ),
         ("- a\n- b", "not a mapping"),
         ("name: [", "not YAML"),
     ],
