@@ -20,6 +20,7 @@ from oi_tasks.errors import BadInput, OiError
 from oi_tasks.io.store import DATA, NotFound, Store, photo_key
 
 UPLOADS = 8
+CACHE_LIMIT = 20 << 30  # bytes; `OI_CACHE_LIMIT` where a job runs
 
 
 class ObjectRef(BaseModel):
@@ -52,10 +53,14 @@ def manifest_key(job: str, output_id: str) -> str:
 
 
 class Output:
-    """A published output, read through its manifest."""
+    """A published output, read through its manifest.
 
-    def __init__(self, store: Store, cache: Path, manifest: Manifest) -> None:
-        self._store, self._cache, self.manifest = store, cache / "objects", manifest
+    `cache` is the folder of local copies, of all outputs; `cache_limit` how many bytes of shards it may hold.
+    """
+
+    def __init__(self, store: Store, cache: Path, manifest: Manifest, cache_limit: int = CACHE_LIMIT) -> None:
+        self._store, self.manifest = store, manifest
+        self.cache, self.cache_limit = cache / "objects", cache_limit
 
     @property
     def job(self) -> str:
@@ -91,7 +96,7 @@ class Output:
     def local(self, name: str) -> Path:
         """One object as a local file, fetched once into the cache and checked. The file keeps the name's ending."""
         ref = self._ref(name)
-        path = self._cache / ref.sha256[:2] / (ref.sha256 + Path(name).suffix)
+        path = self.cache / ref.sha256[:2] / (ref.sha256 + Path(name).suffix)
         if not path.exists():
             part = path.with_name(f"{path.name}.{os.getpid()}-{get_ident()}.part")
             self._store.get_file(ref.bucket, ref.key, part)
@@ -123,8 +128,8 @@ def _damaged(output: Output, name: str, ref: ObjectRef) -> OiError:
 class Outputs:
     """All published outputs of a store."""
 
-    def __init__(self, store: Store, cache: Path) -> None:
-        self.store, self.cache = store, cache
+    def __init__(self, store: Store, cache: Path, cache_limit: int = CACHE_LIMIT) -> None:
+        self.store, self.cache, self.cache_limit = store, cache, cache_limit
 
     def get(self, job: str, output_id: str) -> Output:
         """The output with that id. Raises BadInput when it was never published."""
@@ -135,7 +140,7 @@ class Outputs:
             raise BadInput(
                 f"no output {output_id!r} of {job} is published", self.store.endpoint, fix, code="not_found"
             ) from None
-        return Output(self.store, self.cache, Manifest.model_validate(manifest))
+        return Output(self.store, self.cache, Manifest.model_validate(manifest), self.cache_limit)
 
     def find(self, job: str, key: str) -> Output | None:
         """The output that was made under a content key, if any."""

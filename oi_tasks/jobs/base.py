@@ -106,7 +106,7 @@ class JobIO:
         self.out = scratch / "out"
         self.out.mkdir()
         self.store = Store(settings)
-        self.outputs = Outputs(self.store, settings.cache)
+        self.outputs = Outputs(self.store, settings.cache, settings.cache_limit)
         self.stopping = False
 
     @cached_property
