@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import certifi
 import urllib3
 from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception_type, wait_exponential
 from urllib3.exceptions import HTTPError
@@ -15,6 +14,7 @@ from urllib3.util import Timeout
 
 from oi_tasks.core.fingerprint import BLOCK
 from oi_tasks.errors import BadInput, OiError, Unreachable
+from oi_tasks.io.certificates import authorities
 
 TRIES = 6  # in a row that bring no byte further
 WAIT = wait_exponential(multiplier=0.5, max=30)
@@ -54,7 +54,7 @@ class Web:
             timeout=Timeout(connect=min(10.0, timeout), read=timeout),
             retries=False,
             cert_reqs="CERT_REQUIRED",
-            ca_certs=certifi.where(),
+            ca_certs=authorities(),
         )
         self._wait = wait
 
