@@ -42,7 +42,7 @@ suppress_warnings = ["myst.header"]
 CONTENTS = {
     "Start": ("docs/tutorial", "docs/own-photos", "docs/how-to", "docs/README"),
     "Use": ("docs/airflow", "docs/promotion", "docs/ingest", "docs/training", "docs/detection"),
-    "Look up": ("docs/errors", "docs/profile", "CHANGELOG"),
+    "Look up": ("docs/errors", "docs/profile", "docs/settings", "CHANGELOG"),
     "Install": ("docs/kubernetes", "docs/scaling"),
     "What came out": ("docs/results", "docs/benchmarks"),
     "How it is made": ("docs/architecture", "docs/drawing", "docs/decisions"),

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 import typer
+from pydantic_settings import BaseSettings
 
 from oi_tasks.cli import app
+from oi_tasks.local.addresses import Addresses
 from oi_tasks.profile.reference import reference
+from oi_tasks.settings import Settings
 
 CHECKOUT = Path(__file__).parents[1]
 DOCS = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
@@ -73,6 +76,17 @@ def test_commands_exist(path: Path) -> None:
 def test_targets_exist(path: Path) -> None:
     known = set(re.findall(r"^([a-z-]+):.*## ", (CHECKOUT / "Makefile").read_text(), re.MULTILINE))
     assert set(MAKE.findall(path.read_text())) <= known
+
+
+@pytest.mark.parametrize("model", [Settings, Addresses])
+def test_every_setting_is_listed_with_what_it_is(model: type[BaseSettings]) -> None:
+    rows = (CHECKOUT / "docs" / "settings.md").read_text().splitlines()
+    told = {row.split(" | ")[0]: row.split(" | ") for row in rows if row.startswith("| `OI_")}
+    for name, field in model.model_fields.items():
+        _, default, about = told[f"| `OI_{name.upper()}`"]
+        assert about == f"{field.description} |"
+        if isinstance(field.default, (int, float)) and name != "cache_limit":
+            assert default == f"`{field.default:g}`"
 
 
 def test_the_reference_of_profiles_is_that_of_the_schema() -> None:

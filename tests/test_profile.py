@@ -36,6 +36,13 @@ def test_a_gate_without_thresholds_is_not_shipped() -> None:
         ("name: x\nclasses: {max: 0}", "classes.max cannot be 0"),
         ("classes: {max: 3}", "the field name is missing"),
         ("name: x\nclassifier: {epochs: {frozen: -1}}", "classifier.epochs.frozen cannot be -1"),
+        ("name: x\nsplits: {tune: 0.4, test: 0.6}", "tune 0.4 and test 0.6 together leave no photo to train on"),
+        ("name: x\ngate: {cascade: {map: {floor: .nan}}}", "gate.cascade.map.floor cannot be NaN"),
+        ("name: x\ngate: {cascade: {map: {may_lose: .inf}}}", "gate.cascade.map.may_lose cannot be Infinity"),
+        (
+            "name: x\ngate: {cascade: {map: {floor: 0.8, ceiling: 1.0}}}",
+            "a floor, if more of it is better, or a ceiling",
+        ),
         ("- a\n- b", "not a mapping"),
         ("name: [", "not YAML"),
     ],

@@ -88,7 +88,7 @@ def _score(folder: Path, address: str, split: str, as_json: bool, page: str) -> 
             scores = score_folder(cascade, release, line.update)
     found = document(scores, release, name)
     if page:
-        ...
+        _write_page(Path(page).expanduser(), scores, release, found, meta.ancestors)
     print(json.dumps(found, indent=1)) if as_json else _show(found)
 
 

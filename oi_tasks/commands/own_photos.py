@@ -1,6 +1,8 @@
 """`oi own-photos`: one's own photos as a release, with a profile to start from."""
 
+import json
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -12,7 +14,7 @@ app = typer.Typer()
 PROFILE = """\
 # Your own photos: each shows the class of its folder; a class that it was not filed under is not in it.
 name: {name}
-release: {{kind: folder, folders: ["{folder}"]}}
+release: {{kind: folder, folders: [{folder}]}}
 classes: {{count: photos, min_count: 10, min_coverage: 0.5, unverified: negative}}
 clusters: {{min_photos: 40}}
 photos: {{long_side: 320, resolution: 0.7}}
@@ -43,12 +45,14 @@ def own_photos(
         made = make_release(photos, to, boxes, line.update)
     for reason in made.left_out:
         print(f"left out: {reason}")
-    profile = to / f"{to.name}.yaml"
-    profile.write_text(PROFILE.format(name=_name(to), folder=to.resolve()), encoding="utf-8")
+    profile = to / f"{_name(to)}.yaml"
+    profile.write_text(
+        PROFILE.format(name=_name(to), folder=json.dumps(str(to.resolve()), ensure_ascii=False)), encoding="utf-8"
+    )
     counts = ", ".join(f"{name} {count:,}" for name, count in sorted(made.classes.items()))
     print(f"{made.photos:,} photos and {made.boxes:,} boxes in {to}; photos by class: {counts}")
-    print(f"Look at it:  oi validate {to}")
-    print(f"Train on it: OI_PROFILES={to.resolve()} make demo PROFILE={profile.stem}")
+    print(f"Look at it:  oi validate {quote(str(to))}")
+    print(f"Train on it: OI_PROFILES={quote(str(to.resolve()))} make demo PROFILE={quote(profile.stem)}")
 
 
 def _name(to: Path) -> str:

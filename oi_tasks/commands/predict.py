@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -152,7 +153,7 @@ class _Pictures:
     """Pictures in a folder, named as their photos; a name that is taken gets a number."""
 
     def __init__(self, folder: Path, model: "Predictor") -> None:
-        self.folder, self.model, self.taken = folder, model, dict[str, int]()
+        self.folder, self.model, self.taken = folder, model, set[str]()
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -165,8 +166,9 @@ class _Pictures:
         from oi_tasks.models.drawing import draw
 
         assert one.found is not None
-        number = self.taken[one.photo.id] = self.taken.get(one.photo.id, 0) + 1
-        name = one.photo.id if number == 1 else f"{one.photo.id}-{number}"
+        names = chain([one.photo.id], (f"{one.photo.id}-{number}" for number in count(2)))
+        name = next(name for name in names if name not in self.taken)
+        self.taken.add(name)
         draw(one.data, one.found, self.model).save(self.folder / f"{name}.jpg", quality=90)
 
 

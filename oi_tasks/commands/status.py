@@ -90,7 +90,7 @@ def _print_pipeline(console: "Console", found: "Overview", airflow: dict[str, An
     none = "none yet" if found.registry_answers else "unknown: MLflow does not answer"
     lines = [("champion", f"oi-cascade version {champion.version}, {champion.page}" if champion else none)]
     if quality is not None:
-        fit = "not fit to train on" if quality.critical else "fit to train on"
+        fit = "fit to train on" if quality.verdict == "pass" else "not fit to train on"
         counts = f"{quality.photos:,} photos, {quality.boxes:,} boxes, {quality.warnings} warnings"
         lines.append(("snapshot", f"{quality.snapshot}: {fit}; {counts}"))
     elif not found.store_answers:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from oi_tasks.core.clusters import group, human, slug
+from oi_tasks.core.clusters import group, human, slug, slugs
 from oi_tasks.core.collapse import Collapsed
 from oi_tasks.core.hierarchy import Hierarchy
 
@@ -13,7 +13,8 @@ def class_document(
 ) -> dict[str, Any]:
     """The classes, largest first; each label's class and the rule that decided; coverage of `total` boxes; bits."""
     clusters = group(hierarchy, done.sizes, most_in_cluster)
-    home = {label: slug(names.get(found.head, found.head)) for found in clusters for label in found.classes}
+    called = slugs(clusters, names)
+    home = {label: called[found.head] for found in clusters for label in found.classes}
     return {
         "classes": [
             {

@@ -1,7 +1,7 @@
 """Clusters: classes that share a segmentation model, by the hierarchy and by what is seen together."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -150,3 +150,13 @@ def _head(hierarchy: Hierarchy, family: str, classes: Sequence[str]) -> str:
 def slug(name: str) -> str:
     """A name for addresses and model names: small letters, digits and hyphens."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "unnamed"
+
+
+def slugs(clusters: Iterable[ClusterOfClasses], names: Mapping[str, str]) -> dict[str, str]:
+    """A slug for each cluster, by its head: of the head's name, and of its MID as well where two would be one.
+
+    As they may be where names are in another script than Latin, or differ in signs alone.
+    """
+    plain = {cluster.head: slug(names.get(cluster.head, cluster.head)) for cluster in clusters}
+    often = Counter(plain.values())
+    return {head: name if often[name] == 1 else f"{name}-{slug(head)}" for head, name in plain.items()}

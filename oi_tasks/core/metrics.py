@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from oi_tasks.core.bootstrap import RESAMPLES, Counts, Formula, Paired, Resamples, interval, paired
+from oi_tasks.core.bootstrap import RESAMPLES, Counts, Formula, Paired, Resamples, interval
 
 Bools = npt.NDArray[np.bool_]
 
@@ -33,12 +33,6 @@ def with_interval(counts: Counts, number: Formula, drawn: Resamples) -> Number:
     """A number of summed counts (photos first), and the percentile interval of its resamples."""
     low, high = interval(number(drawn.sums(counts)))
     return Number(float(number(counts.sum(0))), float(low), float(high))
-
-
-def paired_difference(ours: Counts, theirs: Counts, number: Formula, drawn: Resamples) -> Number:
-    """Our number minus theirs on the same photos, resampled together."""
-    (found,) = paired(ours, theirs, number, drawn)
-    return Number(found.difference, found.low, found.high)
 
 
 def label_counts(said: Bools, truth: Bools, known: Bools) -> Counts:

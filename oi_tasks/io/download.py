@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import certifi
 import urllib3
 from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception_type, wait_exponential
 from urllib3.exceptions import HTTPError
@@ -15,10 +14,12 @@ from urllib3.util import Timeout
 
 from oi_tasks.core.fingerprint import BLOCK
 from oi_tasks.errors import BadInput, OiError, Unreachable
+from oi_tasks.io.certificates import authorities
 
 TRIES = 6  # in a row that bring no byte further
 WAIT = wait_exponential(multiplier=0.5, max=30)
 GONE = (404, 410)
+NO_MORE = 416  # the file ends before the range that was asked for
 BUSY = {408, 425, 429, 500, 502, 503, 504}
 WHOLE = {"Accept-Encoding": "identity"}  # a compressed answer has another length, and cannot be resumed
 
@@ -53,7 +54,7 @@ class Web:
             timeout=Timeout(connect=min(10.0, timeout), read=timeout),
             retries=False,
             cert_reqs="CERT_REQUIRED",
-            ca_certs=certifi.where(),
+            ca_certs=authorities(),
         )
         self._wait = wait
 
@@ -112,6 +113,11 @@ class Web:
         same = json.loads(told.read_text()) if have and told.exists() else ""
         wanted = {"Range": f"bytes={have}-", "If-Range": same} if have and same else {}
         with self._ask("GET", address, WHOLE | wanted, preload_content=False) as answer:
+            if answer.status == NO_MORE:  # all of it had arrived when an earlier run ended; or the file is shorter now
+                if _length(answer.headers.get("Content-Range", "")) == have:
+                    return
+                part.unlink(missing_ok=True)
+                raise _TryAgainError("it has no bytes from there on")
             goes_on = answer.status == 206 and _starts_at(answer.headers.get("Content-Range", ""), have)
             if answer.status == 206 and not goes_on:
                 part.unlink(missing_ok=True)
@@ -131,11 +137,11 @@ class Web:
         answer = self._http.request(method, address, headers=headers, **more)
         if answer.status in (200, 206) or (method == "HEAD" and answer.status in (405, 501)):
             return answer
+        if answer.status == NO_MORE and "Range" in headers:
+            return answer
         answer.release_conn()
         if answer.status in gone:
             raise FileNotFoundError(address)
-        if answer.status == 416:
-            raise _TryAgainError("it has no bytes from there on")
         if answer.status in BUSY:
             raise _TryAgainError(f"it answers {answer.status}")
         raise Unreachable(
@@ -194,3 +200,9 @@ def _size(path: Path) -> int:
 
 def _starts_at(content_range: str, start: int) -> bool:
     return content_range.startswith(f"bytes {start}-")
+
+
+def _length(content_range: str) -> int | None:
+    """The length of a file by the header of an answer that had no bytes to send: `bytes */LENGTH`."""
+    length = content_range.removeprefix("bytes */")
+    return int(length) if length.isdigit() else None

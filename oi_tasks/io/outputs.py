@@ -20,6 +20,7 @@ from oi_tasks.errors import BadInput, OiError
 from oi_tasks.io.store import DATA, NotFound, Store, photo_key
 
 UPLOADS = 8
+CACHE_LIMIT = 20 << 30  # bytes; `OI_CACHE_LIMIT` where a job runs
 
 
 class ObjectRef(BaseModel):
@@ -52,10 +53,14 @@ def manifest_key(job: str, output_id: str) -> str:
 
 
 class Output:
-    """A published output, read through its manifest."""
+    """A published output, read through its manifest.
 
-    def __init__(self, store: Store, cache: Path, manifest: Manifest) -> None:
-        self._store, self._cache, self.manifest = store, cache / "objects", manifest
+    `cache` is the folder of local copies, of all outputs; `cache_limit` how many bytes of shards it may hold.
+    """
+
+    def __init__(self, store: Store, cache: Path, manifest: Manifest, cache_limit: int = CACHE_LIMIT) -> None:
+        self._store, self.manifest = store, manifest
+        self.cache, self.cache_limit = cache / "objects", cache_limit
 
     @property
     def job(self) -> str:
@@ -91,7 +96,7 @@ class Output:
     def local(self, name: str) -> Path:
         """One object as a local file, fetched once into the cache and checked. The file keeps the name's ending."""
         ref = self._ref(name)
-        path = self._cache / ref.sha256[:2] / (ref.sha256 + Path(name).suffix)
+        path = self.cache / ref.sha256[:2] / (ref.sha256 + Path(name).suffix)
         if not path.exists():
             part = path.with_name(f"{path.name}.{os.getpid()}-{get_ident()}.part")
             self._store.get_file(ref.bucket, ref.key, part)
@@ -123,8 +128,8 @@ def _damaged(output: Output, name: str, ref: ObjectRef) -> OiError:
 class Outputs:
     """All published outputs of a store."""
 
-    def __init__(self, store: Store, cache: Path) -> None:
-        self.store, self.cache = store, cache
+    def __init__(self, store: Store, cache: Path, cache_limit: int = CACHE_LIMIT) -> None:
+        self.store, self.cache, self.cache_limit = store, cache, cache_limit
 
     def get(self, job: str, output_id: str) -> Output:
         """The output with that id. Raises BadInput when it was never published."""
@@ -135,7 +140,7 @@ class Outputs:
             raise BadInput(
                 f"no output {output_id!r} of {job} is published", self.store.endpoint, fix, code="not_found"
             ) from None
-        return Output(self.store, self.cache, Manifest.model_validate(manifest))
+        return Output(self.store, self.cache, Manifest.model_validate(manifest), self.cache_limit)
 
     def find(self, job: str, key: str) -> Output | None:
         """The output that was made under a content key, if any."""
@@ -143,7 +148,10 @@ class Outputs:
             found = self.store.get_json(DATA, f"keys/{job}/{key}.json")
         except NotFound:
             return None
-        return self.get(job, found["id"])
+        try:
+            return self.get(job, found["id"])
+        except BadInput:  # the key outlived it: it is to be made again
+            return None
 
     def list(self, job: str) -> Iterator[str]:
         """Ids of all published outputs of a job."""
@@ -165,14 +173,17 @@ class Outputs:
         result: Mapping[str, Any],
         produced: Mapping[str, Any],
         used: Callable[[], Used] = Used,
+        *,
+        mend: bool = False,
     ) -> Output:
         """Store every file below a folder, then the manifest, then the key that finds it.
 
-        `used` tells what the making took, with the storing of its files.
+        `used` tells what the making took, with the storing of its files. `mend`: what the store has of them already is
+        read back, and written anew where it is damaged.
         """
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         with ThreadPoolExecutor(UPLOADS) as pool:
-            refs = list(pool.map(self._put, files))
+            refs = list(pool.map(lambda path: self._put(path, mend), files))
         objects = {path.relative_to(folder).as_posix(): ref for path, ref in zip(files, refs, strict=True)}
         content = {name: ref.sha256 for name, ref in objects.items()}
         output_id = content_key({"job": job, "objects": content, "result": dict(result)})
@@ -191,9 +202,10 @@ class Outputs:
         self.store.put_json(DATA, f"keys/{job}/{key}.json", {"id": output_id})
         return self.get(job, output_id)
 
-    def _put(self, path: Path) -> ObjectRef:
+    def _put(self, path: Path, mend: bool) -> ObjectRef:
         sha256, size = sha256_of_file(path), path.stat().st_size
         key = photo_key(sha256)
-        if not self.store.exists(DATA, key):
+        there = self.store.holds(DATA, key, sha256) if mend else self.store.exists(DATA, key)
+        if not there:
             self.store.put_file(DATA, key, path)
         return ObjectRef(bucket=DATA, key=key, sha256=sha256, size=size)

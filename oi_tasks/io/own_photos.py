@@ -109,6 +109,7 @@ def _rows(
     labels: list[tuple[str, ...]] = []
     images: list[tuple[str, ...]] = []
     seen: set[str] = set()
+    labelled: set[tuple[str, ...]] = set()
     for name, mid in mids.items():
         for path in _files(photos / name):
             try:
@@ -123,8 +124,11 @@ def _rows(
                 images.append((image, "train", str(len(data)), md5))
                 made.photos += 1
             seen.add(image)
-            labels.append((image, "verification", mid, "1"))
-            made.classes[name] = made.classes.get(name, 0) + 1
+            row = (image, "verification", mid, "1")
+            if row not in labelled:  # a copy of a photo is the same photo
+                labels.append(row)
+                made.classes[name] = made.classes.get(name, 0) + 1
+            labelled.add(row)
             if progress:
                 progress(1)
     return {LABELS: labels, IMAGES: images}

@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from oi_tasks.core.partitions import DIGITS
+from oi_tasks.io.tables import digit_of
 
 
 def choose_photos(
@@ -20,7 +21,7 @@ def choose_photos(
     wanted, taken, chosen = list(labels), pl.DataFrame(schema={"LabelName": pl.String, "before": pl.Int64}), []
     verified = pl.scan_parquet(image_labels).filter(pl.col("Confidence") >= 1).select("ImageID", "LabelName")
     for digit, path in zip(DIGITS, boxes, strict=True):
-        labelled = verified.filter(pl.col("ImageID").str.starts_with(digit))
+        labelled = verified.filter(digit_of(pl.col("ImageID")) == digit)
         shown = pl.concat([pl.scan_parquet(path).select("ImageID", "LabelName"), labelled]).unique()
         if wanted:
             shown = shown.filter(pl.col("LabelName").is_in(wanted))

@@ -49,17 +49,18 @@ def taken_photos(
 
 
 def bring_photos(
-    store: Store, sources: Mapping[str, Source], taken: pl.DataFrame, told: Callable[[], Any]
+    store: Store, sources: Mapping[str, Source], taken: pl.DataFrame, told: Callable[[], Any], *, mend: bool = False
 ) -> Iterator[pl.DataFrame]:
     """Store every file that is a photo, several at a time; `told` hears of each. Yields their rows, in order.
 
-    A photo that cannot be used, or is listed and not there, has its reason in its row.
+    A photo that cannot be used, or is listed and not there, has its reason in its row. `mend`: what the store has of
+    them already is read back, and written anew where it is damaged.
     """
 
     def row_of(file: dict[str, Any]) -> dict[str, Any]:
         if not file["there"]:
             return {"ImageID": file["ImageID"], "split": file["split"], "reason": MISSING}
-        return _bring(store, sources, file)
+        return _bring(store, sources, file, mend)
 
     with ThreadPoolExecutor(THREADS) as pool:
         for batch in taken.iter_slices(ROUND):
@@ -93,7 +94,7 @@ def _arrow(frame: pl.DataFrame) -> Any:
     return frame.to_arrow(compat_level=pl.CompatLevel.oldest())
 
 
-def _bring(store: Store, sources: Mapping[str, Source], file: dict[str, Any]) -> dict[str, Any]:
+def _bring(store: Store, sources: Mapping[str, Source], file: dict[str, Any], mend: bool) -> dict[str, Any]:
     """Check one photo and store it by content. Returns its row."""
     photo = PhotoFile(file["split"], file["name"], file["size"])
     row = {name: file[name] for name in ("ImageID", "split", "source")}
@@ -112,5 +113,8 @@ def _bring(store: Store, sources: Mapping[str, Source], file: dict[str, Any]) ->
     facts = check_photo(data, file["must_have"], file["md5"])
     if facts["reason"] is None:
         # One request, whether it is there or not: asking first would be a second one for each new photo.
-        store.put_if_absent(RAW, photo_key(facts["sha256"]), data, by_content=True)
+        key = photo_key(facts["sha256"])
+        stored = store.put_if_absent(RAW, key, data, by_content=True)
+        if mend and not stored and not store.holds(RAW, key, facts["sha256"]):
+            store.put_bytes(RAW, key, data)
     return row | facts

@@ -71,7 +71,7 @@ def _says(outputs: Outputs, output: Output) -> str:
     if output.job == "evaluate":
         return f"version {result['candidate']}"
     if output.job == "validate":
-        fit = "not fit to train on" if result["critical"] else "fit to train on"
+        fit = "fit to train on" if result["verdict"] == "pass" else "not fit to train on"
         return f"snapshot {fields['snapshot'][:8]}: {fit}"
     if output.job == "collapse":
         return f"{result['classes']} classes, {len(result['clusters'])} clusters"

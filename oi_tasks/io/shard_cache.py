@@ -4,6 +4,8 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,7 +13,7 @@ from oi_tasks.core.fingerprint import sha256_of_file
 from oi_tasks.io.outputs import Output
 
 FETCHES = 4  # shards fetched side by side
-LIMIT = 20 << 30  # bytes
+ENDING = ".tar"  # of a shard's local copy
 
 _POOL = ThreadPoolExecutor(FETCHES, thread_name_prefix="shards")
 
@@ -19,14 +21,25 @@ _POOL = ThreadPoolExecutor(FETCHES, thread_name_prefix="shards")
 class ShardCache:
     """The shards of a dataset in the local cache, `limit` bytes at most but for the one in use. Safe between threads.
 
-    What an earlier process left in the cache is used again, once its sha256 is found right.
+    What an earlier process left in the cache is used again, once its sha256 is found right. What nobody asks for here,
+    such as shards of the dataset before, counts as well, and goes first. `limit`: None takes the dataset's.
     """
 
-    def __init__(self, dataset: Output, limit: int = LIMIT) -> None:
-        self.dataset, self.limit = dataset, limit
+    def __init__(self, dataset: Output, limit: int | None = None) -> None:
+        self.dataset, self.limit = dataset, dataset.cache_limit if limit is None else limit
         self._held: OrderedDict[str, Path] = OrderedDict()  # the least recently used first
         self._locks: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
+
+    @cached_property
+    def _left(self) -> dict[Path, int]:
+        """Bytes of the shards that were there before, by path, the oldest first; without those held by now."""
+        found = []
+        for path in self.dataset.cache.glob(f"*/*{ENDING}"):
+            with suppress(FileNotFoundError):  # another process removed it
+                facts = path.stat()
+                found.append((facts.st_mtime, path, facts.st_size))
+        return {path: size for _, path, size in sorted(found)}
 
     @property
     def held(self) -> int:
@@ -63,6 +76,7 @@ class ShardCache:
                     return self._held[name]
             path = self._fetch(name)
             with self._lock:
+                self._left.pop(path, None)
                 self._held[name] = path
                 self._locks.pop(name, None)
                 self._remove_least_used()
@@ -76,6 +90,11 @@ class ShardCache:
         return path
 
     def _remove_least_used(self) -> None:
+        over = self._bytes() + sum(self._left.values()) - self.limit
+        while self._left and over > 0:
+            path = next(iter(self._left))
+            over -= self._left.pop(path)
+            path.unlink(missing_ok=True)
         while len(self._held) > 1 and self._bytes() > self.limit:
             _, path = self._held.popitem(last=False)
             path.unlink(missing_ok=True)

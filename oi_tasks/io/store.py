@@ -11,16 +11,16 @@ from threading import Lock
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-import certifi
 from minio import Minio
 from minio.credentials import Credentials
 from minio.error import InvalidResponseError, S3Error, ServerError
 from minio.signer import presign_v4
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, SSLError
 from urllib3.util import Retry, Timeout
 
 from oi_tasks.core.fingerprint import BLOCK
 from oi_tasks.errors import BadInput, OiError, Unreachable
+from oi_tasks.io.certificates import authorities
 from oi_tasks.io.disk import is_full
 from oi_tasks.io.patient import PatientPool, whole
 from oi_tasks.io.version_list import ObjectVersion, list_versions
@@ -74,7 +74,7 @@ class Store:
                 total=tries, connect=min(tries, 3), backoff_factor=0.3, status_forcelist=(500, 502, 503, 504)
             ),
             cert_reqs="CERT_REQUIRED",
-            ca_certs=certifi.where(),
+            ca_certs=authorities(),
         )
         self._client = Minio(
             address.netloc,
@@ -106,6 +106,9 @@ class Store:
             if isinstance(error, OSError) and (error.filename is not None or is_full(error)):
                 raise  # a local file, not the store
             reason = type(error).__name__
+            if isinstance(getattr(error, "reason", error), SSLError):
+                fix = "SSL_CERT_FILE names a file of the authorities to trust, PEM"
+                raise Unreachable("the store's certificate is not trusted", where, fix, "store_down") from None
             fix = "is it running? `oi up` starts the local one; the address is OI_STORE_ENDPOINT"
             raise Unreachable(f"the store does not answer: {reason}", where, fix, "store_down") from None
 
@@ -178,6 +181,13 @@ class Store:
 
         with self._asking(bucket, key):
             return whole(read)
+
+    def holds(self, bucket: str, key: str, sha256: str) -> bool:
+        """Whether what stands under a key has that SHA-256: it is read back."""
+        try:
+            return self.digest(bucket, key)[0] == sha256
+        except NotFound:
+            return False
 
     def exists(self, bucket: str, key: str) -> bool:
         """Whether an object stands under the key."""

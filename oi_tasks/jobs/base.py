@@ -93,13 +93,20 @@ class JobIO:
     """What a running job may touch."""
 
     def __init__(
-        self, settings: Settings, job: Job, scratch: Path, result_to: str | None = None, profile: str = ""
+        self,
+        settings: Settings,
+        job: Job,
+        scratch: Path,
+        result_to: str | None = None,
+        profile: str = "",
+        force: bool = False,
     ) -> None:
         self.settings, self.job, self.scratch, self.result_to, self.profile = settings, job, scratch, result_to, profile
+        self.force = force  # what the store has already is looked at, and mended where it is damaged
         self.out = scratch / "out"
         self.out.mkdir()
         self.store = Store(settings)
-        self.outputs = Outputs(self.store, settings.cache)
+        self.outputs = Outputs(self.store, settings.cache, settings.cache_limit)
         self.stopping = False
 
     @cached_property
@@ -179,7 +186,7 @@ def execute(
     started = time.monotonic() - age
     scratch = Path(tempfile.mkdtemp(prefix=f"oi-{job.name}-"))
     try:
-        io = JobIO(settings, job, scratch, result_to, profile)
+        io = JobIO(settings, job, scratch, result_to, profile, force)
         meter = Meter(io.store)
         output = None if force else io.outputs.find(job.name, io.key)
         reused = output is not None and job.still_good(io, output)
@@ -215,8 +222,9 @@ def _run_and_publish(job: Job, io: JobIO, meter: Meter) -> Output:
         "code": code_version(),
     }
     fields = job.model_dump(mode="json")
+    said = json.loads(result.model_dump_json())
     output = io.outputs.publish(
-        job.name, job.version, io.key, fields, io.out, json.loads(result.model_dump_json()), produced, meter.used
+        job.name, job.version, io.key, fields, io.out, said, produced, meter.used, mend=io.force
     )
     if job.resumable:
         io.drop_checkpoints()

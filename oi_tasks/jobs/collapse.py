@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import PositiveInt
 
-from oi_tasks.core.clusters import ClusterOfClasses, group, human, slug, with_company
+from oi_tasks.core.clusters import ClusterOfClasses, group, human, slugs, with_company
 from oi_tasks.core.collapse import Asked, Collapsed, Fate, collapse, entropy_bits
 from oi_tasks.core.corrections import Correction
 from oi_tasks.core.hierarchy import Edge, Hierarchy
@@ -158,7 +158,9 @@ class Collapse(Job):
         boxed = _mapped(examples, fates).filter("is_box")
         clusters: list[dict[str, Any]] = []
         people = human(hierarchy, [cls["label"] for cls in classes])
-        for found in self._grouped(hierarchy, boxed, {cls["label"]: cls["boxes"] for cls in classes}):
+        grouped = self._grouped(hierarchy, boxed, {cls["label"]: cls["boxes"] for cls in classes})
+        called = slugs(grouped, names)
+        for found in grouped:
             photos = boxed.filter(pl.col("LabelName").is_in(list(found.classes)))["ImageID"].n_unique()
             reason = ""
             if photos < self.min_cluster_photos:
@@ -168,7 +170,7 @@ class Collapse(Job):
             title = names.get(found.head, found.head)
             clusters.append(
                 {
-                    "name": slug(title),
+                    "name": called[found.head],
                     "title": title,
                     "classes": list(found.classes),
                     "photos": photos,

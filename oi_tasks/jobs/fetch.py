@@ -194,7 +194,7 @@ def _bring(io: JobIO, source: Source, file: SourceFile, expected: Expected) -> d
             return known
         found = source.local(file.name, path, expected)
         sha256, size = sha256_of_file(found), found.stat().st_size
-        if not io.store.exists(RAW, photo_key(sha256)):
+        if not _stored(io, sha256):
             io.store.put_file(RAW, photo_key(sha256), found)
         facts = {"sha256": sha256, "size": size}
         io.store.put_json(RAW, memory, {**facts, "address": address, "stamp": file.stamp})
@@ -211,9 +211,15 @@ def _known(io: JobIO, memory: str, file: SourceFile, expected: Expected) -> dict
         return None
     same = bool(file.stamp) and known["stamp"] == file.stamp and known["size"] == file.size
     as_published = expected.sha256 in (None, known["sha256"]) and expected.size in (None, known["size"])
-    if not (same and as_published and io.store.exists(RAW, photo_key(known["sha256"]))):
+    if not (same and as_published and _stored(io, known["sha256"])):
         return None
     return {"sha256": known["sha256"], "size": known["size"]}
+
+
+def _stored(io: JobIO, sha256: str) -> bool:
+    """Whether the store has a file; a forced job reads it back, and takes a damaged one for none."""
+    key = photo_key(sha256)
+    return io.store.holds(RAW, key, sha256) if io.force else io.store.exists(RAW, key)
 
 
 @contextmanager

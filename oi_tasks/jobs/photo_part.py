@@ -54,7 +54,7 @@ class ChosenPhotos(Job):
         if not self.originals:
             taken = taken.with_columns(must_have=pl.lit(None, pl.Int64), md5=pl.lit(None, pl.String))
         with io.progress("photos", taken.height) as progress:
-            yield from bring_photos(io.store, sources, taken, progress.update)
+            yield from bring_photos(io.store, sources, taken, progress.update, mend=io.force)
 
     def publish(self, io: JobIO, frames: "Iterable[pl.DataFrame]") -> "ChosenPhotos.Result":
         """Write the rows as they come, and count the good and the bad."""

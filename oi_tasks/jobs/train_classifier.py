@@ -80,7 +80,7 @@ class TrainClassifier(Job):
 
         device = prepare(self.recipe.seed)
         dataset = io.input("shards", self.dataset)
-        cache = ShardCache(dataset, io.settings.cache_limit)
+        cache = ShardCache(dataset)
         train, tune = (ShardReader(dataset, split, cache=cache) for split in ("train", "tune"))
         if len(train) == 0:
             raise BadInput("the dataset has no photo to train on", where=f"shards/{self.dataset}", code="no_data")

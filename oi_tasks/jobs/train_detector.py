@@ -75,6 +75,7 @@ class TrainDetector(Job):
 
     def _setup(self, io: JobIO, ancestors: dict[str, Any]) -> "tuple[DetectorLearner, str]":
         """The untrained detector with its photos, and its backbone. Raises BadInput when no photo has boxes."""
+        from oi_tasks.io.shard_cache import ShardCache
         from oi_tasks.io.shards import ShardReader
         from oi_tasks.models.detector import Detector
         from oi_tasks.training.detector import DetectorLearner
@@ -86,7 +87,8 @@ class TrainDetector(Job):
         recipe = self.recipe
         device = prepare(recipe.seed)
         dataset = io.input("shards", self.dataset)
-        readers = ShardReader(dataset, "train"), ShardReader(dataset, "tune")
+        cache = ShardCache(dataset)
+        readers = ShardReader(dataset, "train", cache=cache), ShardReader(dataset, "tune", cache=cache)
         index = readers[0].index
         classes = index.positions(_classes(index))
         train, tune = (ClusterPhotos(reader, classes, recipe.negatives) for reader in readers)

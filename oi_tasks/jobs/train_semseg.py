@@ -75,6 +75,7 @@ class TrainSemseg(Job):
 
     def _setup(self, io: JobIO) -> "tuple[SemsegLearner, str]":
         """The untrained model with the cluster's photos, and its backbone. Raises BadInput when no photo has boxes."""
+        from oi_tasks.io.shard_cache import ShardCache
         from oi_tasks.io.shards import ShardReader
         from oi_tasks.models.semseg import Semseg
         from oi_tasks.training.device import prepare
@@ -84,7 +85,8 @@ class TrainSemseg(Job):
 
         device = prepare(self.recipe.seed)
         dataset = io.input("shards", self.dataset)
-        readers = ShardReader(dataset, "train"), ShardReader(dataset, "tune")
+        cache = ShardCache(dataset)
+        readers = ShardReader(dataset, "train", cache=cache), ShardReader(dataset, "tune", cache=cache)
         index = readers[0].index
         classes = index.positions(index.cluster(self.cluster).classes)
         train, tune = (ClusterPhotos(reader, classes, self.recipe.negatives) for reader in readers)

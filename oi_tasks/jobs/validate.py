@@ -58,11 +58,12 @@ class Validate(Job):
 
     def still_good(self, io: JobIO, output: Output) -> bool:
         """Whether the page is still where people look for it."""
-        return io.store.exists(REPORTS, self._page)
+        report: str = output.result["report"]
+        return io.store.exists(REPORTS, report.removeprefix(f"{REPORTS}/"))
 
-    @property
-    def _page(self) -> str:
-        return f"quality/{self.snapshot}.html"
+    def _page(self, io: JobIO) -> str:
+        """By the key: another profile may judge the same snapshot otherwise."""
+        return f"quality/{io.key}.html"
 
     def run(self, io: JobIO) -> Result:
         """Judge every table, write what goes on and what does not, and the page. Raises BadInput for a bad suite."""
@@ -103,10 +104,10 @@ class Validate(Job):
 
         page = quality_page(quality, photo)
         (io.out / "quality.html").write_text(page, encoding="utf-8")
-        io.store.put_bytes(REPORTS, self._page, page.encode(), "text/html; charset=utf-8")
-        return self._result(quality)
+        io.store.put_bytes(REPORTS, self._page(io), page.encode(), "text/html; charset=utf-8")
+        return self._result(quality, self._page(io))
 
-    def _result(self, quality: dict[str, Any]) -> Result:
+    def _result(self, quality: dict[str, Any], page: str) -> Result:
         severities = [finding["severity"] for finding in quality["findings"]]
         return self.Result(
             verdict=quality["verdict"],
@@ -114,7 +115,7 @@ class Validate(Job):
             warnings=severities.count("warning"),
             quarantined_share=quality["quarantined_share"],
             rows=quality["rows"],
-            report=f"{REPORTS}/{self._page}",
+            report=f"{REPORTS}/{page}",
         )
 
 

@@ -18,7 +18,6 @@ from oi_tasks.settings import Settings
 TRAINING = ("train_classifier", "train_semseg", "train_detector")
 BASE = "base"  # the container that runs the job; the pod operator looks for this name
 SHIPPED = Path(__file__).resolve().parents[2] / "k8s" / "pods"
-OUTPUT_ID = re.compile(r"[0-9a-f]{20}")
 LABEL = re.compile(r"[^A-Za-z0-9._-]")
 
 

@@ -1,21 +1,28 @@
 """What a model must reach."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, FiniteFloat, PositiveFloat, PositiveInt, model_validator
 
 from oi_tasks.profile.parts import Part, Share
 
-NotNegative = Annotated[float, Field(ge=0)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Threshold(Part):
     """What one number must reach."""
 
-    floor: float | None = Field(None, description="smallest value that passes")
-    ceiling: float | None = Field(None, description="largest value that passes, where less is better")
+    floor: FiniteFloat | None = Field(None, description="smallest value that passes")
+    ceiling: FiniteFloat | None = Field(None, description="largest value that passes, where less is better")
     may_lose: NotNegative | None = Field(None, description="how much worse than the champion it may be")
     min_photos: int = Field(0, ge=0, description="fewest test photos that it must rest on")
+
+    @model_validator(mode="after")
+    def _one_direction(self) -> Self:
+        """A floor says that more is better, a ceiling that less is: `may_lose` cannot go by both."""
+        if self.floor is not None and self.ceiling is not None:
+            raise ValueError("a number has a floor, if more of it is better, or a ceiling, if less is, but not both")
+        return self
 
 
 class Slices(Part):

@@ -16,6 +16,12 @@ class Splits(Part):
     tune: Share = Field(0.1, description="photos that set thresholds")
     test: Share = Field(0.2, description="photos that are only ever evaluated")
 
+    @model_validator(mode="after")
+    def _some_to_train_on(self) -> Self:
+        if self.tune + self.test >= 1:
+            raise ValueError(f"tune {self.tune:g} and test {self.test:g} together leave no photo to train on")
+        return self
+
 
 class Photos(Part):
     """How photos are stored for training."""

@@ -6,6 +6,7 @@ are kept, 5 to 8 kB each; the maps that masks are made from are too large.
 
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -62,9 +63,10 @@ class SeenPhotos:
     def _prune(self) -> None:
         left = self.limit
         for path in sorted(self.folder.glob(f"*/*{ENDING}"), key=_written, reverse=True):
-            left -= path.stat().st_size
-            if left < 0:
-                path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # another process removed it
+                left -= path.stat().st_size
+                if left < 0:
+                    path.unlink()
 
 
 def encoder_key(encoder: nn.Module, **also: object) -> str:

@@ -193,3 +193,13 @@ def test_pictures_show_the_boxes_and_the_way(chain: Chain, model: Path, photos: 
             veil = Image.fromarray(mask >= threshold).resize((width, height), Image.Resampling.NEAREST)
             outside &= ~np.asarray(veil)  # a mask may reach beyond the boxes that are made of it
     assert not changed[outside].any()
+
+
+def test_pictures_do_not_write_over_one_another(chain: Chain, photos: Path, model: Path, tmp_path: Path) -> None:
+    data = next(photos.glob("*.jpg")).read_bytes()
+    named = [tmp_path / "in" / name for name in ("a.jpg", "b/a.jpg", "c/a-2.jpg", "d/a.jpg")]
+    for path in named:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    assert run(chain, *named, "--draw", tmp_path / "drawn", "--model", model).exception is None
+    assert {path.name for path in (tmp_path / "drawn").iterdir()} == {"a.jpg", "a-2.jpg", "a-2-2.jpg", "a-3.jpg"}

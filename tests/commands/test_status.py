@@ -4,13 +4,15 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from oi_tasks.commands.status import _print_pipeline
-from oi_tasks.overview import Overview
+from oi_tasks.overview import Overview, Quality
+from oi_tasks.reports.overview import overview_page
 from tests.conftest import Chain, Servers
 
 OI = Path(sys.executable).with_name("oi")
@@ -47,6 +49,18 @@ def test_with_mlflow_down_the_store_is_still_told_of(chain: Chain, servers: Serv
     pipeline = json.loads(status(tmp_path, "--json"))["pipeline"]
     assert (pipeline["registry_answers"], pipeline["store_answers"]) == (False, True)
     assert pipeline["ledger"]
+
+
+def test_data_that_the_gate_refuses_without_a_critical_finding_is_not_called_fit(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As where too much was set apart."""
+    at = datetime(2026, 11, 27, tzinfo=UTC)
+    refused = Quality("3f0a91c2", "fail", at, photos=9, boxes=9, critical=0, warnings=0, page="oi-reports/q.html")
+    found = Overview(None, refused, (), (), ())
+    _print_pipeline(Console(soft_wrap=True), found, {})
+    assert "3f0a91c2: not fit to train on" in capsys.readouterr().out
+    assert "not fit to train on" in overview_page(found, str)
 
 
 def test_the_last_runs_are_shown_with_their_notes(capsys: pytest.CaptureFixture[str]) -> None:

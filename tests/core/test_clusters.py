@@ -1,6 +1,6 @@
 """Clusters: classes that share a segmentation model."""
 
-from oi_tasks.core.clusters import group, human, slug, with_company
+from oi_tasks.core.clusters import ClusterOfClasses, group, human, slug, slugs, with_company
 from tests.core.test_collapse import SMALL, tree
 
 
@@ -57,3 +57,17 @@ def test_what_has_few_photos_goes_to_what_it_is_seen_with() -> None:
     }
     assert with_company(clusters, photos, both, 10, 2) == clusters
     assert with_company(clusters, photos, both, 40, 1) == clusters
+
+
+def test_no_two_clusters_have_one_slug() -> None:
+    """It names the registered model and the folder of a cluster's files: of two the first would be lost, unsaid."""
+    names = {"/m/0a": "собака", "/m/0b": "кошка", "/m/0c": "Rays & skates", "/m/0d": "Rays-skates", "/m/0e": "Car"}
+    found = slugs([ClusterOfClasses(head, (head,)) for head in (*names, "/m/0f")], names)
+    assert found == {
+        "/m/0a": "unnamed-m-0a",
+        "/m/0b": "unnamed-m-0b",
+        "/m/0c": "rays-skates-m-0c",
+        "/m/0d": "rays-skates-m-0d",
+        "/m/0e": "car",
+        "/m/0f": "m-0f",
+    }

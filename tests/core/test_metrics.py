@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from oi_tasks.core import metrics
+from oi_tasks.core.bootstrap import paired
 
 
 def drawn(seed: int, photos: int = 60, classes: int = 5) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -105,13 +106,13 @@ def test_a_paired_difference_is_tighter_than_two_intervals() -> None:
     ours = metrics.label_counts(probabilities >= thresholds, truth, known)
     theirs = metrics.label_counts(np.where(truth, probabilities - 0.05, probabilities) >= thresholds, truth, known)
     weights = metrics.resamples(200)
-    difference = metrics.paired_difference(ours, theirs, metrics.macro_f1, weights)
+    (difference,) = paired(ours, theirs, metrics.macro_f1, weights)
     one = metrics.with_interval(ours, metrics.macro_f1, weights)
     other = metrics.with_interval(theirs, metrics.macro_f1, weights)
-    assert difference.value == pytest.approx(one.value - other.value)
+    assert difference.difference == pytest.approx(one.value - other.value)
     assert difference.high - difference.low < (one.high - one.low) / 2
-    same = metrics.paired_difference(ours, ours, metrics.macro_f1, weights)
-    assert (same.value, same.low, same.high) == (0, 0, 0)
+    (same,) = paired(ours, ours, metrics.macro_f1, weights)
+    assert (same.difference, same.low, same.high) == (0, 0, 0)
 
 
 def test_what_is_no_number_is_null() -> None:

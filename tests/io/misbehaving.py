@@ -55,6 +55,12 @@ class Handler(BaseHTTPRequestHandler):
         wanted, start = self.headers.get("Range"), 0
         if wanted and told.ranges and self.headers.get("If-Range", etag) == etag:
             start = int(wanted.removeprefix("bytes=").rstrip("-")) + told.range_off_by
+            if start >= len(data):  # RFC 9110, 14.2 and 15.5.17
+                self.send_response(416)
+                self.send_header("Content-Range", f"bytes */{len(data)}")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
             self.send_response(206)
             self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
         else:

@@ -1,6 +1,7 @@
 """Files over HTTP from a server that misbehaves."""
 
 import hashlib
+import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,6 +55,27 @@ def test_another_run_goes_on_where_the_first_one_ended(server: Site, web: Web, t
     Web(wait=wait_none()).fetch(f"{server.address}/f.csv", tmp_path / "f", GOOD)
     assert server.gets("/f.csv") == ["bytes=100000-"]
     assert (tmp_path / "f").read_bytes() == DATA
+
+
+def test_a_run_that_ended_with_all_bytes_there_asks_for_none_again(server: Site, web: Web, tmp_path: Path) -> None:
+    arrived(tmp_path, DATA)
+    web.fetch(f"{server.address}/f.csv", tmp_path / "f", GOOD)
+    assert (tmp_path / "f").read_bytes() == DATA
+    assert server.gets("/f.csv") == [f"bytes={len(DATA)}-"]
+    assert list(tmp_path.iterdir()) == [tmp_path / "f"]
+
+
+def test_more_bytes_than_the_file_has_are_fetched_anew(server: Site, web: Web, tmp_path: Path) -> None:
+    arrived(tmp_path, DATA + b"more")
+    web.fetch(f"{server.address}/f.csv", tmp_path / "f", GOOD)
+    assert (tmp_path / "f").read_bytes() == DATA
+    assert server.gets("/f.csv") == [f"bytes={len(DATA) + 4}-", ""]
+
+
+def arrived(folder: Path, data: bytes) -> None:
+    """What an earlier run leaves that is killed before it has checked and renamed what has arrived."""
+    (folder / "f.part").write_bytes(data)
+    (folder / "f.part.told").write_text(json.dumps('"one"'))
 
 
 def test_a_file_that_changed_meanwhile_starts_anew(server: Site, web: Web, tmp_path: Path) -> None:

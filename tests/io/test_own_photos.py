@@ -4,6 +4,7 @@ import base64
 import csv
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,12 @@ def test_a_release_is_written_that_the_reader_takes(photos: Path, tmp_path: Path
         assert base64.b64decode(row["OriginalMD5"]) == hashlib.md5(data).digest()
     hierarchy = json.loads((tmp_path / "release" / "bbox_labels_600_hierarchy.json").read_text())
     assert [leaf["LabelName"] for leaf in hierarchy["Subcategory"]] == ["/o/blue", "/o/red_thing"]
+
+
+def test_a_copy_in_the_same_folder_is_the_same_photo(photos: Path, tmp_path: Path) -> None:
+    shutil.copyfile(photos / "blue" / "blue.jpg", photos / "blue" / "copy of blue.jpg")
+    made = make_release(photos, tmp_path / "release", None)
+    assert (made.photos, made.classes) == (4, {"Red thing": 3, "blue": 2})
 
 
 def test_a_turned_photo_and_a_png_are_written_upright_as_jpeg(photos: Path, tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_of_a_run_the_verdict_comes_first_whatever_was_written_last(outputs: Out
 def test_the_newest_come_first_and_no_more_than_asked_for(outputs: Outputs, tmp_path: Path) -> None:
     classes = {"classes": 7, "clusters": ["cats"], "report": "oi-reports/c.html", "hierarchy": "oi-reports/h.html"}
     publish(outputs, tmp_path, "collapse", {}, classes, "2126-01-01T00:00:00+00:00")
-    judged = {"critical": 1, "warnings": 0, "report": "oi-reports/q.html"}
+    judged = {"verdict": "fail", "critical": 0, "warnings": 0, "report": "oi-reports/q.html"}  # too much set apart
     publish(outputs, tmp_path, "validate", {"snapshot": "3f0a91c2" * 2}, judged, "2126-01-02T00:00:00+00:00")
     first, *others = newest_pages(outputs, 3)
     assert (first.about, first.says) == ("data quality", "snapshot 3f0a91c2: not fit to train on")

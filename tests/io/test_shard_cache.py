@@ -1,5 +1,6 @@
 """Shards fetched as they are read: right bytes, a cache that keeps to its limit, the same data for any number of threads."""
 
+import os
 import tarfile
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from oi_tasks.io.outputs import Output, Outputs
 from oi_tasks.io.shard_cache import ShardCache
 from oi_tasks.io.shards import ShardReader
 from oi_tasks.io.store import DATA, Store
+from oi_tasks.jobs.base import JobIO
+from oi_tasks.jobs.train_semseg import TrainSemseg
 from oi_tasks.settings import Settings
 from oi_tasks.training.practice import Practice
 from oi_tasks.training.sampling import plan_epoch
@@ -63,6 +66,31 @@ def test_an_epoch_reads_every_photo_right_with_few_shards_on_disk(
 def test_a_limit_below_one_shard_still_reads(dataset: Output) -> None:
     reader = ShardReader(dataset, "train", cache=ShardCache(dataset, 1))
     assert len({reader.jpeg(row) for row in range(len(reader))}) == len(reader)
+
+
+def test_shards_that_were_there_before_count_and_go_first(dataset: Output, tmp_path: Path) -> None:
+    """The limit is that of the folder: a dataset after the other would fill the disk."""
+    strangers = [tmp_path / "cache" / "objects" / f"{place:02}" / f"{place:064}.tar" for place in range(3)]
+    for age, path in enumerate(strangers):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(bytes(10_000))
+        os.utime(path, (1000 + age, 1000 + age))
+    names = ShardReader(dataset, "train").table["shard"]
+    own = dataset.manifest.objects[names[0]].size
+    reader = ShardReader(dataset, "train", cache=ShardCache(dataset, 20_000 + own))
+    jpeg = reader.jpeg(0)
+    assert [path.exists() for path in strangers] == [False, True, True]  # the oldest went, and no more than had to
+    later = ShardReader(dataset, "train", cache=ShardCache(dataset, 1))
+    assert later.jpeg(0) == jpeg
+    assert len(tars(tmp_path)) == 1
+
+
+def test_the_setting_is_the_limit_of_every_reader_of_a_job(
+    stored: Output, store_settings: Settings, tmp_path: Path
+) -> None:
+    settings = store_settings.model_copy(update={"cache_limit": 12_345})
+    dataset = JobIO(settings, TrainSemseg(dataset=stored.id, cluster="any"), tmp_path).input("shards", stored.id)
+    assert ShardReader(dataset, "train").cache.limit == 12_345
 
 
 def test_a_file_that_is_damaged_or_gone_is_fetched_again(dataset: Output, tmp_path: Path) -> None:

@@ -53,11 +53,11 @@ def oi(own_settings: Settings, own_environment: None, monkeypatch: pytest.Monkey
     signal.signal(signal.SIGTERM, handler)
 
 
-def ingested(folder: Path, settings: Settings) -> dict[str, str]:
+def ingested(folder: Path, settings: Settings, force: bool = False) -> dict[str, str]:
     profile = Profile.model_validate({"name": "t", "release": {"folders": [str(folder)]}})
     ids: dict[str, str] = {}
     for part, job in (("release", "fetch"), ("tables", "tables"), ("photos", "photos"), ("snapshot", "snapshot")):
-        ids[part] = execute(job_class(job).from_profile(profile, **ids), settings)["id"]
+        ids[part] = execute(job_class(job).from_profile(profile, **ids), settings, force=force)["id"]
     return ids
 
 
@@ -158,6 +158,30 @@ def test_verify_reads_everything_back_and_names_what_differs(two: Any, oi: Any, 
     finally:
         for (bucket, key), data in before.items():
             store.put_bytes(bucket, key, data)
+
+
+def test_steps_that_are_forced_mend_what_verify_finds(two: Any, oi: Any, own_settings: Settings) -> None:
+    store, ids = Store(own_settings), two[0]
+    outputs = Outputs(store, own_settings.cache)
+    release = outputs.get("fetch", ids["release"]).read_json("release.json")
+    photos = pl.read_parquet(outputs.get("photos", ids["photos"]).local("photos.parquet"))
+    box = outputs.get("tables", ids["tables"]).manifest.objects["boxes/3.parquet"]
+    damaged = {
+        (RAW, photo_key(release["files"][0]["sha256"])),
+        (RAW, photo_key(photos["sha256"][0])),
+        (box.bucket, box.key),
+    }
+    before = {place: store.get_bytes(*place) for place in damaged}
+    for place in damaged:
+        store.put_bytes(*place, b"damaged")
+    try:
+        assert len(json.loads(oi("verify", ids["snapshot"], "--json").stdout)[0]["differs"]) == len(damaged)
+        (folder,) = release["sources"].values()
+        assert ingested(Path(folder), own_settings, force=True) == ids
+        assert json.loads(oi("verify", ids["snapshot"], "--json").stdout)[0]["ok"] is True
+    finally:
+        for place, data in before.items():
+            store.put_bytes(*place, data)
 
 
 def test_a_changed_manifest_is_found(two: Any, oi: Any, own_settings: Settings) -> None:

@@ -118,6 +118,14 @@ def test_without_its_manifest_an_output_is_not_there(store_settings: Settings, s
         Outputs(store, store_settings.cache).get("write_two", said["id"])
 
 
+def test_a_key_whose_output_is_gone_keeps_no_job_from_running(store_settings: Settings, store: Store) -> None:
+    said = execute(WriteTwo(text="five and a half"), store_settings)
+    store.remove(DATA, manifest_key("write_two", said["id"]))
+    again = execute(WriteTwo(text="five and a half"), store_settings)
+    assert (again["reused"], again["id"]) == (False, said["id"])
+    assert execute(WriteTwo(text="five and a half"), store_settings)["reused"] is True
+
+
 def test_a_damaged_object_is_found(store_settings: Settings, store: Store, tmp_path: Path) -> None:
     said = execute(WriteTwo(text="six"), store_settings)
     output = Outputs(store, tmp_path).get("write_two", said["id"])
@@ -127,6 +135,9 @@ def test_a_damaged_object_is_found(store_settings: Settings, store: Store, tmp_p
     for read in (output.read_bytes, output.local):
         with pytest.raises(OiError, match=r"below/a\.txt of write_two/.* is not what was published"):
             read("below/a.txt")
+    execute(WriteTwo(text="six"), store_settings, force=True)  # as the error says
+    assert output.read_bytes("below/a.txt") == b"six"
+    assert output.local("below/a.txt").read_text() == "six"
 
 
 def test_two_at_once_publish_one_output(store_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

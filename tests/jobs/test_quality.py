@@ -35,6 +35,10 @@ def validated(snapshot: str, settings: Settings) -> dict[str, Any]:
     return execute(Validate(snapshot=snapshot, max_quarantined=0.2, line=LINE), settings)
 
 
+def page_of(said: dict[str, Any], store: Store) -> str:
+    return store.get_bytes(REPORTS, said["result"]["report"].removeprefix(f"{REPORTS}/")).decode()
+
+
 def without(folder: Path, label: str) -> None:
     """The release without the boxes and image labels of a label."""
     for path in folder.glob("train-annotations-*.csv"):
@@ -54,7 +58,7 @@ def test_a_snapshot_is_compared_with_the_last_accepted_one(tmp_path: Path, minio
     quality = outputs.get("validate", said["id"]).read_json("quality.json")
     assert quality["history"] == []
     assert {one["status"] for one in quality["expectations"] if one["suite"] == "drift"} == {"skipped"}
-    page = store.get_bytes(REPORTS, f"quality/{first}.html").decode()
+    page = page_of(said, store)
     assert "No snapshot was accepted before this one" in page
     assert page.count("data:image/jpeg;base64,") >= 4, "boxes that were set apart are shown in their photos"
 
@@ -75,5 +79,18 @@ def test_a_snapshot_is_compared_with_the_last_accepted_one(tmp_path: Path, minio
     assert [example["LabelName"] for example in vanished["examples"]] == [MIDS["Car"]]
     assert [one["snapshot"] for one in quality["history"]] == [first]
     assert quality["history"][0]["rows"] == accepted.all()[0]["facts"]["rows"]
-    assert f"Compared with <code>{first}</code>" in store.get_bytes(REPORTS, f"quality/{second}.html").decode()
+    assert f"Compared with <code>{first}</code>" in page_of(said, store)
     assert [one["snapshot"] for one in accepted.all()] == [first], "nothing is accepted before the gate has said so"
+
+
+@pytest.mark.slow
+def test_each_judgement_of_a_snapshot_keeps_its_own_page(tmp_path: Path, minio_settings: Settings) -> None:
+    """Two profiles on one release: what the second one says must not stand where the first one's page is looked for."""
+    store = Store(minio_settings)
+    draw_release(tmp_path / "release", photos=30, seed=12)
+    snapshot = snapshot_of(tmp_path / "release", minio_settings)
+    judged = [execute(Validate(snapshot=snapshot, max_quarantined=most), minio_settings) for most in (0.5, 0.0)]
+    assert [said["result"]["verdict"] for said in judged] == ["pass", "fail"]
+    first, second = (page_of(said, store) for said in judged)
+    own = Outputs(store, minio_settings.cache).get("validate", judged[0]["id"]).read_bytes("quality.html").decode()
+    assert first == own != second

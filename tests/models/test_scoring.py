@@ -28,9 +28,10 @@ class Folder:
     """A dataset as files of a folder."""
 
     id = "0" * 20
+    cache_limit = 1 << 30
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder, self.cache = folder, folder / "cache"
 
     @property
     def manifest(self) -> SimpleNamespace:

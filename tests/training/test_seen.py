@@ -85,6 +85,14 @@ def test_a_damaged_file_is_passed_over_and_the_oldest_go(tmp_path: Path) -> None
     assert not list(tmp_path.glob("three/*"))
 
 
+def test_a_file_that_another_process_removes_meanwhile_is_no_failure(tmp_path: Path) -> None:
+    seen, photos = SeenPhotos(tmp_path, limit=3000), np.array(["a"], dtype="S64")
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "gone.npz").symlink_to(tmp_path / "nowhere")  # listed, and not there when it is looked at
+    seen.keep("one", photos, np.ones((1, 4), dtype=np.float32))
+    assert seen.recall("one", photos)[0].tolist() == [True]
+
+
 def test_the_key_is_of_layers_and_weights() -> None:
     torch.manual_seed(0)
     one, same, other = (torch.nn.Linear(2, 2) for _ in range(3))
