@@ -1,6 +1,8 @@
 """`oi`: every step of the pipeline, and the local servers, from the terminal."""
 
+import errno
 import importlib
+import io
 import os
 import pkgutil
 import sys
@@ -9,13 +11,14 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
-from rich.console import Console
 
 from oi_tasks import __version__, commands
 from oi_tasks.commands.panels import Panels
 from oi_tasks.commands.steps import add_steps
-from oi_tasks.errors import OiError, coded
+from oi_tasks.errors import BadInput, OiError, coded, in_line
+from oi_tasks.io.disk import is_full
 
+DENIED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP)
 app = typer.Typer(
     cls=Panels,
     help="Open Images, retrained every night. Each step is a command; `oi STEP --schema` prints its fields.",
@@ -46,18 +49,23 @@ def version() -> None:
 
 def main() -> None:
     """Run a command; what goes wrong is one line on stderr, and the exit status tells its kind."""
+    for stream in (sys.stdout, sys.stderr):  # a name may have letters that the terminal, or UTF-8, has not
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         status = app(standalone_mode=False)  # of a command that ends itself by typer.Exit, its status is returned
+        sys.stdout.flush()  # so that a full disk is told here, and not while Python ends
         sys.exit(status if isinstance(status, int) else 0)
     except OiError as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"oi: {error.line}", markup=False)
-        sys.exit(error.exit_code)
+        _tell(error)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:  # whoever read the output has seen enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except Exception as error:
+        if known := _known(error):
+            _tell(known)
         if hasattr(error, "show"):
             _show_usage(error)
         if os.environ.get("OI_DEBUG"):
@@ -67,6 +75,23 @@ def main() -> None:
         line = coded(f"a fault in oi itself: {place}; OI_DEBUG=1 shows all of it", "fault")
         print(f"oi: {line}", file=sys.stderr)
         sys.exit(1)
+
+
+def _tell(error: OiError) -> NoReturn:
+    print(f"oi: {in_line(error.line)}", file=sys.stderr)
+    sys.exit(error.exit_code)
+
+
+def _known(error: Exception) -> OiError | None:
+    """What the machine says of a file or a disk, as an error that a user can act on; None for a fault in oi."""
+    name = getattr(error, "filename", None)
+    where = os.fsdecode(name) if isinstance(name, str | bytes) else ""
+    if is_full(error):
+        fix = "make room, or write elsewhere (TMPDIR, OI_CACHE, or the command's own options)"
+        return OiError("the disk is full", where, fix, "disk_full")
+    if isinstance(error, OSError) and error.errno in DENIED and where:
+        return BadInput(f"the file or folder cannot be used: {error.strerror}", where, code="bad_input")
+    return None
 
 
 def _show_usage(error: Any) -> NoReturn:

@@ -1,6 +1,7 @@
 """What can go wrong, in one line each: what, where, what to do, and a code that docs/errors.md explains."""
 
 import re
+import unicodedata
 from typing import ClassVar
 
 CODED = re.compile(r"\[[a-z_0-9]+\]$")
@@ -63,3 +64,13 @@ def coded(text: str, code: str) -> str:
     """A line with a code at its end. One that ends with a code keeps it: the first that was given names the cause."""
     text = " ".join(text.split())
     return text if CODED.search(text) else f"{text} [{code}]"
+
+
+def in_line(text: object) -> str:
+    """A name as it can stand in a line: line ends, control characters and bytes that are no UTF-8 escaped."""
+    return "".join(ascii(letter)[1:-1] if breaks_line(letter) else letter for letter in str(text))
+
+
+def breaks_line(text: str) -> bool:
+    """Whether a text has an end of a line, a control character, or a byte that is no UTF-8."""
+    return any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in text)

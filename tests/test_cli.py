@@ -5,8 +5,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import pytest
+from PIL import Image
 
 from oi_tasks.jobs import JOBS
 from oi_tasks.settings import Settings
@@ -14,7 +16,9 @@ from oi_tasks.settings import Settings
 OI = str(Path(sys.executable).with_name("oi"))
 
 
-def oi(*words: str, settings: Settings | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+def oi(
+    *words: str, settings: Settings | None = None, stdout: int | IO[str] = subprocess.PIPE, **environment: str
+) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("OI_")}
     clean |= {"OI_ENV_FILE": "none", "NO_COLOR": "1", "COLUMNS": "120"}
     if settings is not None:
@@ -24,7 +28,9 @@ def oi(*words: str, settings: Settings | None = None, **environment: str) -> sub
             "OI_STORE_SECRET_KEY": settings.store_secret_key.get_secret_value(),
             "OI_CACHE": str(settings.cache),
         }
-    return subprocess.run([OI, *words], env=clean | environment, capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        [OI, *words], env=clean | environment, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=60
+    )
 
 
 def test_help_names_every_step() -> None:
@@ -76,3 +82,32 @@ def test_a_command_that_is_none(words: list[str]) -> None:
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert "nosuch" in done.stderr
+
+
+def test_a_full_disk_is_one_line_whatever_writes(tmp_path: Path) -> None:
+    for words in (["version"], ["profiles", "demo"], ["fetch", "--schema"]):
+        with Path("/dev/full").open("w") as full:
+            done = oi(*words, stdout=full)
+        one_line(done, 1, "oi: the disk is full", "[disk_full]")
+
+
+def test_letters_that_the_terminal_has_not_are_escaped(tmp_path: Path) -> None:
+    name = "caf\u00e9"
+    for folder in (name, "plain"):
+        (tmp_path / "in" / folder).mkdir(parents=True)
+        Image.new("RGB", (40, 40), "red" if folder == name else "blue").save(tmp_path / "in" / folder / "a.jpg")
+    (tmp_path / "in" / "plain" / os.fsdecode(b"\xe9.jpg")).write_bytes(b"none")
+    words = ("own-photos", str(tmp_path / "in"))
+    done = oi(*words, str(tmp_path / "a"))
+    assert done.returncode == 0, done.stderr
+    assert r"left out: plain/\udce9.jpg: not an image" in done.stdout
+    assert name in done.stdout
+    done = oi(*words, str(tmp_path / "b"), LC_ALL="C", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.isascii()
+    assert r"caf\xe9 1, plain 1" in done.stdout
+    one_line(oi("own-photos", "bro\nken", "x"), 2, r"bro ken")
+
+
+def test_a_path_that_is_too_long_is_one_line() -> None:
+    one_line(oi("evaluate", "x" * 300), 2, "File name too long")

@@ -203,20 +203,18 @@ def test_people_read_a_table(evaluate: Run, release: Path, model: Path) -> None:
     assert "no test photos" not in done.err
 
 
-def test_the_error_analysis_is_written_to_the_page_that_is_named(
+def test_the_page_is_written_and_a_place_that_cannot_be_is_told_first(
     evaluate: Run, release: Path, model: Path, tmp_path: Path
 ) -> None:
-    page = tmp_path / "errors.html"
-    done = evaluate(release, "--split", "train", "--json", "--model", model, "--page", page)
+    words = (release, "--model", model, "--split", "train", "--page")
+    done = evaluate(*words, tmp_path / "errors.html")
     assert done.status == 0, done.err
-    assert f"the error analysis is in {page}" in done.err
-    found, text = json.loads(done.out), page.read_text(encoding="utf-8")
-    assert f"{found['macro_f1']:.3f}" in text
-    assert all(name in text for name in CLASSES)
-    nowhere = evaluate(release, "--split", "train", "--model", model, "--page", tmp_path / "none" / "errors.html")
-    assert nowhere.status == 2
-    assert "the page cannot be written: No such file or directory" in nowhere.err
-    assert "Traceback" not in nowhere.err
+    assert f"the error analysis is in {tmp_path}/errors.html" in done.err
+    page = (tmp_path / "errors.html").read_text(encoding="utf-8")
+    assert page.rstrip().endswith("</html>")
+    assert "Land vehicle" in page
+    one_line(evaluate(*words, tmp_path / "none" / "errors.html"), 2, "the file's folder does not exist")
+    assert [path.name for path in tmp_path.iterdir()] == ["errors.html"]
 
 
 def test_a_label_verified_absent_rules_out_what_is_a_kind_of_it(tmp_path: Path) -> None:

@@ -45,6 +45,16 @@ def test_a_gate_without_thresholds_is_not_shipped() -> None:
         ),
         ("- a\n- b", "not a mapping"),
         ("name: [", "not YAML"),
+        ("name: x\n\trelease: 3", "line 2: found character '\\t'"),
+        (
+            "name: x\nclasses: {max: 3}\nclasses: {min_count: 4}",
+            "the field classes stands twice, the second time in line 3",
+        ),
+        ("name: x\nclasses: {max: 3, max: 4}", "the field max stands twice"),
+        ("name: x\ngate: {classifier: {macro_f1: {floor: .nan}}}", "gate.classifier.macro_f1.floor cannot be NaN"),
+        ("name: x\nclassifier: {rate: .inf}", "classifier"),
+        ("[" * 3000, "nested too deeply"),
+        ('{"a": ' * 3000, "not YAML"),
     ],
 )
 def test_what_is_wrong_is_named(text: str, said: str) -> None:
@@ -60,6 +70,47 @@ def test_a_name_that_is_none(tmp_path: Path) -> None:
         load_profile("demmo")
     with pytest.raises(BadInput, match="there is no profile file"):
         load_profile(str(tmp_path / "none.yaml"))
+
+
+def test_files_that_are_no_profile_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from oi_tasks.settings import settings
+
+    monkeypatch.setenv("OI_PROFILES", str(tmp_path))
+    settings.cache_clear()
+    (tmp_path / "latin.yaml").write_bytes(b"name: latin # caf\xe9\n")
+    (tmp_path / "gone.yaml").symlink_to("nowhere")
+    (tmp_path / "folder.yaml").mkdir()
+    (tmp_path / "marked.yml").write_text("name: marked\n", encoding="utf-8-sig")
+    with pytest.raises(BadInput, match="the profile is not text in UTF-8"):
+        load_profile("latin")
+    with pytest.raises(BadInput, match="the profile cannot be read: No such file"):
+        load_profile("gone")
+    with pytest.raises(BadInput, match="there is no profile 'folder'"):
+        load_profile("folder")
+    assert load_profile("marked").name == "marked"
+
+
+def test_a_folder_of_profiles_that_is_none_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from oi_tasks.settings import settings
+
+    (tmp_path / "file").write_text("")
+    for folder, said in (("none", "names no folder that is there"), ("file", "is a file")):
+        monkeypatch.setenv("OI_PROFILES", str(tmp_path / folder))
+        settings.cache_clear()
+        with pytest.raises(BadInput, match=f"OI_PROFILES {said}"):
+            load_profile("mine")
+        assert load_profile("demo").name == "demo"
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "mine.yaml").write_text("name: mine\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("OI_PROFILES", "~/own")
+    settings.cache_clear()
+    assert load_profile("mine").name == "mine"
+
+
+def test_anchors_and_merges_are_no_field_twice() -> None:
+    text = "name: x\nclasses: &c {max: 3}\nclusters: {<<: {}, min_photos: 4}\n"
+    assert parse_profile(text, "here.yaml").classes.max == 3
 
 
 def test_your_own_profiles_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from oi_tasks.commands import for_example
+from oi_tasks.commands.terminal import terminal
 from oi_tasks.errors import BadInput
 from oi_tasks.profile import Classes, Clusters, Override, describe
 
@@ -118,10 +119,9 @@ def write_pages(
 
 def show(document: dict[str, Any], counted: "Counts") -> None:
     """The classes as a table, and what they cover."""
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(soft_wrap=True, highlight=False)
+    console = terminal()
     table = Table("class", "MID", "level", "boxes", "share", "cluster", box=None, pad_edge=False)
     for name in ("level", "boxes", "share"):
         table.columns[[column.header for column in table.columns].index(name)].justify = "right"

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from oi_tasks.core.openimages_map import Judgement
 
 from oi_tasks.commands import for_example
+from oi_tasks.commands.terminal import terminal
+from oi_tasks.errors import in_line
 
 app = typer.Typer()
 SHOWN = 5  # labels named in a remark
@@ -43,7 +45,8 @@ def detection_map(
     files = read_detection_files(boxes, image_labels, hierarchy, predictions)
     for name, labels in files.unknown.items():
         shown = ", ".join(labels[:SHOWN]) + (", …" if len(labels) > SHOWN else "")
-        typer.echo(f"oi: {name}: {len(labels)} labels are not in the hierarchy and stand alone: {shown}", err=True)
+        told = f"{len(labels)} labels are not in the hierarchy and stand alone: {in_line(shown)}"
+        typer.echo(f"oi: {in_line(name)}: {told}", err=True)
     lineage = Lineage.of(files.labels, files.hierarchy)
     judged = judge(files.true, files.image_labels, files.predictions, lineage, expand_predictions)
     document = as_document(judged, files.labels)
@@ -73,12 +76,11 @@ def as_document(judged: "Judgement", labels: tuple[str, ...]) -> dict[str, Any]:
 
 def _show(document: dict[str, Any]) -> None:
     """A table, the best class first."""
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("class", "AP", "boxes", "predictions", box=None, pad_edge=False)
     for label, found in sorted(document["classes"].items(), key=lambda pair: (-pair[1]["ap"], pair[0])):
         table.add_row(label, f"{found['ap']:.4f}", str(found["boxes"]), str(found["predictions"]))
-    console = Console(highlight=False)
+    console = terminal()
     console.print(table)
     console.print(f"mAP {document['map']:.4f} over {len(document['classes'])} classes with a true box")

@@ -19,6 +19,7 @@ from oi_tasks.commands.steps import (
     SetOption,
     run_step,
 )
+from oi_tasks.commands.terminal import terminal
 from oi_tasks.errors import BadInput
 from oi_tasks.io.progress import ProgressLine
 from oi_tasks.settings import settings
@@ -71,9 +72,12 @@ def evaluate(
 
 def _score(folder: Path, address: str, split: str, as_json: bool, page: str) -> None:
     from oi_tasks.io.folder import read_annotation, read_photos, split_in
+    from oi_tasks.io.whole_file import check_writable
     from oi_tasks.models.folder_scores import document, score_folder
     from oi_tasks.models.opening import open_model
 
+    if page:
+        check_writable(Path(page))
     chosen, note = split_in(folder, split)
     if note:
         _say(note)
@@ -88,7 +92,7 @@ def _score(folder: Path, address: str, split: str, as_json: bool, page: str) -> 
             scores = score_folder(cascade, release, line.update)
     found = document(scores, release, name)
     if page:
-        _write_page(Path(page).expanduser(), scores, release, found, meta.ancestors)
+        _write_page(Path(page), scores, release, found, meta.ancestors)
     print(json.dumps(found, indent=1)) if as_json else _show(found)
 
 
@@ -100,6 +104,7 @@ def _write_page(
     ancestors: Mapping[str, Sequence[str]],
 ) -> None:
     """The error analysis as one HTML file. Raises BadInput when it cannot be written there."""
+    from oi_tasks.io.whole_file import write_whole
     from oi_tasks.reports.errors import Judged, errors_page
 
     ids = release.samples["ImageID"].to_list()
@@ -108,10 +113,7 @@ def _write_page(
         name: {"value": found[name], "low": low, "high": high} for name, (low, high) in found["intervals"].items()
     }
     text = errors_page(judged, found["model"], f"{release.split} photos of {release.folder.name}", numbers)
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise BadInput(f"the page cannot be written: {error.strerror}", where=str(path), code="cannot_write") from None
+    write_whole(path, text)
     _say(f"the error analysis is in {path}")
 
 
@@ -135,12 +137,11 @@ def _tell_left_out(release: "ReleaseFolder") -> None:
 
 def _show(found: dict[str, Any]) -> None:
     """The figures for people: the whole, then the weakest classes."""
-    from rich.console import Console
     from rich.table import Table
 
     from oi_tasks.reports.page import fixed
 
-    console = Console(soft_wrap=True)
+    console = terminal()
     whole = Table("number", "value", "95 % interval", box=None, pad_edge=False)
     for name, title in (("top1_accuracy", "top-1 accuracy"), ("macro_f1", "macro F1"), ("micro_f1", "micro F1")):
         low, high = found["intervals"][name]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from oi_tasks.commands import for_example
+from oi_tasks.commands.terminal import terminal
 from oi_tasks.errors import BadInput
 
 if TYPE_CHECKING:
@@ -111,7 +112,6 @@ def summary(entry: "Entry") -> str:
 
 
 def _table(entries: Iterable["Entry"]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("entry", "at", "event", "by", "what", box=None, pad_edge=False)
@@ -120,7 +120,7 @@ def _table(entries: Iterable["Entry"]) -> None:
     if not table.row_count:
         print("the ledger has no entry yet")
         return
-    Console(soft_wrap=True, highlight=False, markup=False).print(table)
+    terminal().print(table)
 
 
 def _lines(value: Any) -> list[str]:

@@ -1,14 +1,15 @@
 """`oi own-photos`: one's own photos as a release, with a profile to start from."""
 
 import json
+import shlex
 from pathlib import Path
-from shlex import quote
 from typing import Annotated
 
 import typer
 
 from oi_tasks.commands import for_example
 from oi_tasks.commands.profiles import PANEL
+from oi_tasks.errors import BadInput, in_line
 
 app = typer.Typer()
 PROFILE = """\
@@ -41,18 +42,25 @@ def own_photos(
     from oi_tasks.io.own_photos import make_release
     from oi_tasks.io.progress import ProgressLine
 
-    with ProgressLine("photos", None, "photos") as line:
-        made = make_release(photos, to, boxes, line.update)
+    profile = _name(to)
+    text = PROFILE.format(name=profile, folder=_quoted(to.resolve()))
+    with ProgressLine("photos", None, "files") as line:
+        made = make_release(photos, to, boxes, line.update, {f"{profile}.yaml": text})
     for reason in made.left_out:
-        print(f"left out: {reason}")
-    profile = to / f"{_name(to)}.yaml"
-    profile.write_text(
-        PROFILE.format(name=_name(to), folder=json.dumps(str(to.resolve()), ensure_ascii=False)), encoding="utf-8"
-    )
+        print(f"left out: {in_line(reason)}")
     counts = ", ".join(f"{name} {count:,}" for name, count in sorted(made.classes.items()))
     print(f"{made.photos:,} photos and {made.boxes:,} boxes in {to}; photos by class: {counts}")
-    print(f"Look at it:  oi validate {quote(str(to))}")
-    print(f"Train on it: OI_PROFILES={quote(str(to.resolve()))} make demo PROFILE={quote(profile.stem)}")
+    print(f"Look at it:  oi validate {shlex.quote(str(to))}")
+    print(f"Train on it: OI_PROFILES={shlex.quote(str(to.resolve()))} make demo PROFILE={profile}")
+
+
+def _quoted(folder: Path) -> str:
+    """A path as YAML takes it, whatever its letters. Raises BadInput for one that is no text."""
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        raise BadInput("the release's folder has a name that is not UTF-8", in_line(folder), code="bad_name") from None
+    return json.dumps(str(folder), ensure_ascii=False)
 
 
 def _name(to: Path) -> str:

@@ -1,9 +1,11 @@
 """`oi predict`: boxes in photos, by the cascade that is in use, or by another model."""
 
 import csv
+import io
 import json
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain, count
@@ -13,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from oi_tasks.commands import for_example
-from oi_tasks.errors import BadInput
+from oi_tasks.commands.terminal import terminal
+from oi_tasks.errors import BadInput, OiError, in_line
 from oi_tasks.settings import settings
 
 if TYPE_CHECKING:
@@ -67,27 +70,21 @@ def predict(
     """Find objects in photos. A photo that cannot be read is told, and the others go on; exit status 2 if all are."""
     from oi_tasks.io.photo_list import list_photos
     from oi_tasks.io.store import Store
+    from oi_tasks.io.whole_file import check_writable
     from oi_tasks.models.opening import open_model
 
+    if out:
+        check_writable(out)
     listed = list_photos(photos, lambda: Store(settings()))
     with tempfile.TemporaryDirectory(prefix="oi-predict-") as scratch:
         opened, name = open_model(model, settings(), Path(scratch))
     if not opened.finds_boxes:
         fix = "take one that has clusters, such as models:/oi-cascade@champion"
         raise BadInput("the model finds no boxes: it has no cluster that does", name, fix, code="no_model")
-    rows, summary = [], Summary()
-    pictures = _Pictures(draw, opened) if draw else None
-    for one in _predict(opened, listed):
-        _count(summary, one)
-        if one.found is None:
-            continue
-        found = _rows(one.photo.id, one.found, opened)
-        rows += found
-        if pictures:
-            pictures.add(one)
-        if as_json:
-            for row in found:
-                print(json.dumps(row), flush=True)
+    if (out or as_json) and (twice := [name for name, times in Counter(one.id for one in listed).items() if times > 1]):
+        shown = f"{len(twice)} names, such as {in_line(twice[0])}, are of several photos"
+        typer.echo(f"oi: {shown}: the boxes of these cannot be told apart by ImageID", err=True)
+    rows, summary = _found(opened, listed, _Pictures(draw, opened) if draw else None, as_json)
     if out:
         _write(out, rows)
     if not as_json:
@@ -99,8 +96,29 @@ def predict(
         )
 
 
+def _found(
+    model: "Predictor", photos: "list[PhotoAt]", pictures: "_Pictures | None", as_json: bool
+) -> tuple[list[dict[str, Any]], Summary]:
+    """All boxes, and what the photos together say; each photo is drawn and printed as soon as it is done."""
+    rows: list[dict[str, Any]] = []
+    summary = Summary()
+    for one in _predict(model, photos):
+        _count(summary, one)
+        if one.found is None:
+            continue
+        found = _rows(one.photo.id, one.found, model)
+        rows += found
+        if pictures:
+            pictures.add(one)
+        if as_json:
+            for row in found:
+                print(json.dumps(row), flush=True)
+    return rows, summary
+
+
 def _predict(model: "Predictor", photos: "list[PhotoAt]") -> "Iterator[Predicted]":
     """Read, decode and predict, batch by batch, in order."""
+    from oi_tasks.io import photo_check  # noqa: F401 - with it, Pillow's own warning of large photos is silent
     from oi_tasks.io.ahead import map_ahead
     from oi_tasks.io.progress import ProgressLine
     from oi_tasks.models.predictor import BATCH
@@ -163,20 +181,32 @@ class _Pictures:
 
     def add(self, one: Predicted) -> None:
         """Draw one."""
+        from oi_tasks.io.disk import is_full
         from oi_tasks.models.drawing import draw
 
         assert one.found is not None
         names = chain([one.photo.id], (f"{one.photo.id}-{number}" for number in count(2)))
         name = next(name for name in names if name not in self.taken)
         self.taken.add(name)
-        draw(one.data, one.found, self.model).save(self.folder / f"{name}.jpg", quality=90)
+        made, path = io.BytesIO(), self.folder / f"{name}.jpg"
+        draw(one.data, one.found, self.model).save(made, "JPEG", quality=90)
+        try:
+            path.write_bytes(made.getvalue())
+        except OSError as error:
+            path.unlink(missing_ok=True)
+            if is_full(error):
+                fix = "make room there, or name another folder"
+                raise OiError("the disk is full", str(self.folder), fix, "disk_full") from None
+            raise BadInput(
+                f"the picture cannot be written: {error.strerror}", in_line(path), code="cannot_write"
+            ) from None
 
 
 def _count(summary: Summary, one: Predicted) -> None:
     summary.photos += 1
     if one.found is None:
         summary.left_out.append(one.photo.address)
-        typer.echo(f"oi: {one.photo.address} is left out: {one.reason}", err=True)
+        typer.echo(f"oi: {in_line(one.photo.address)} is left out: {one.reason}", err=True)
         return
     summary.boxes += len(one.found.boxes)
     summary.with_boxes += bool(one.found.boxes)
@@ -193,28 +223,28 @@ def _say(summary: Summary, model: "Predictor") -> None:
 
 def _write(path: Path, rows: list[dict[str, Any]]) -> None:
     """JSON lines; or CSV, as `oi detection-map` takes it."""
-    try:
-        with path.open("w", newline="") as file:
-            if path.suffix.lower() == ".csv":
-                writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore", lineterminator="\n")
-                writer.writeheader()
-                writer.writerows(rows)
-            else:
-                file.writelines(json.dumps(row) + "\n" for row in rows)
-    except OSError as error:
-        raise BadInput(f"the file cannot be written: {error.strerror}", where=str(path), code="cannot_write") from None
+    from oi_tasks.io.whole_file import write_whole
+
+    text = io.StringIO()
+    if path.suffix.lower() == ".csv":
+        writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    else:
+        text.writelines(json.dumps(row) + "\n" for row in rows)
+    write_whole(path, text.getvalue())
 
 
 def _show(rows: list[dict[str, Any]]) -> None:
     """A table of all boxes."""
-    from rich.console import Console
     from rich.table import Table
 
     if not rows:
         print("no boxes", file=sys.stdout)
         return
     table = Table("photo", "class", "score", "left", "top", "right", "bottom", "cluster", box=None, pad_edge=False)
+    table.columns[0].overflow = "fold"  # a long name is broken, never cut
     for row in rows:
         place = (f"{row[name]:.3f}" for name in ("Score", "XMin", "YMin", "XMax", "YMax"))
-        table.add_row(row["ImageID"], row["Name"], *place, row["Cluster"])
-    Console(highlight=False, soft_wrap=True).print(table)
+        table.add_row(in_line(row["ImageID"]), row["Name"], *place, row["Cluster"])
+    terminal().print(table)

@@ -6,7 +6,7 @@ import typer
 import yaml
 
 from oi_tasks.commands import for_example
-from oi_tasks.profile import load_profile, profile_files
+from oi_tasks.profile import check_own_profiles, load_profile, profile_files
 
 app = typer.Typer()
 PANEL = "Profiles and data"
@@ -26,5 +26,6 @@ def profiles(
     if name:
         print(yaml.safe_dump(load_profile(name).model_dump(mode="json"), sort_keys=False), end="")
         return
+    check_own_profiles()
     for found, path in profile_files().items():
         print(f"{found:<20} {path}")

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -22,7 +21,8 @@ from oi_tasks.commands.steps import (
     SetOption,
     run_step,
 )
-from oi_tasks.errors import BadInput
+from oi_tasks.commands.terminal import terminal
+from oi_tasks.errors import BadInput, in_line
 from oi_tasks.io.progress import ProgressLine
 from oi_tasks.profile import load_profile
 
@@ -82,6 +82,7 @@ def judge_folder(
     folder: Path, splits: list[str], profile: str, page: Path | None, *, quiet: bool = False
 ) -> dict[str, Any]:
     """What `quality.json` says of a folder. Raises BadInput for one that is no release, or a page that cannot be."""
+    from oi_tasks.io.whole_file import check_writable, write_whole
     from oi_tasks.quality.folder import ReleaseFolder
 
     parameters = dict(STRICT)
@@ -90,6 +91,8 @@ def judge_folder(
         parameters = {"mostly": asked.mostly, "max_quarantined": asked.max_quarantined}
     if page is not None and not page.parent.is_dir():
         raise BadInput("the page's folder does not exist", where=str(page.parent), code="cannot_write")
+    if page is not None:
+        check_writable(page)
     release = ReleaseFolder(folder, splits)
     if not quiet:
         for text in release.lacks():
@@ -99,7 +102,7 @@ def judge_folder(
     if page is not None:
         from oi_tasks.reports.quality import quality_page
 
-        page.write_text(quality_page(quality, release.photo), encoding="utf-8")
+        write_whole(page, quality_page(quality, release.photo))
     return quality
 
 
@@ -138,7 +141,7 @@ def show(quality: Mapping[str, Any]) -> None:
     """The verdict in a sentence, then the findings by code."""
     from oi_tasks.reports.quality import sentence
 
-    console = Console(highlight=False, soft_wrap=False)
+    console = terminal()
     passed = quality["verdict"] == "pass"
     colour = "bold green" if passed else "bold red"
     console.print("Passed." if passed else "Refused.", style=colour, end=" ")
@@ -151,7 +154,7 @@ def show(quality: Mapping[str, Any]) -> None:
     for finding in quality["findings"]:
         severity = Text(finding["severity"], style=COLOURS[finding["severity"]])
         table.add_row(severity, f"{finding['count']:,}", finding["code"], Text(finding["what"]))
-    console.print(table)
+    console.print(table, soft_wrap=False)
     for finding in quality["findings"]:
         for number, example in enumerate(finding["examples"][:SHOWN]):
             start = f"{finding['code']}:" if not number else " " * (len(finding["code"]) + 1)
@@ -159,4 +162,5 @@ def show(quality: Mapping[str, Any]) -> None:
 
 
 def _told(example: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in example.items() if value is not None and name != "row")
+    told = {name: value for name, value in example.items() if value is not None and name != "row"}
+    return ", ".join(f"{name} {in_line(value)}" for name, value in told.items())

@@ -19,6 +19,7 @@ BLOCK = 8 << 20  # bytes read at a time
 LONGEST = 4 * BLOCK  # bytes without the end of a line that are still taken for CSV
 PIECES, FEW = 8, 128  # a bad block is cut in so many pieces, and so few lines are read one by one
 SHOWN = 200  # characters of an unreadable line that are kept
+COMPRESSED = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")  # gzip, zip, bzip2, xz, zstd
 BOM = b"\xef\xbb\xbf"
 UNREADABLE = {
     "table": pl.String(),
@@ -27,6 +28,20 @@ UNREADABLE = {
     "reason": pl.String(),
     "text": pl.String(),
 }
+
+
+def header_of(path: Path, table: str, source: str) -> list[str]:
+    """The values of a CSV file's first line. Raises BadInput for what is no text of lines, or compressed."""
+    with path.open("rb") as file:
+        line = file.readline(LONGEST)
+    text = line.decode("utf-8-sig", errors="replace").rstrip("\r\n")
+    if line.startswith(COMPRESSED) or "\0" in text:
+        fix = "it must be plain CSV in UTF-8, not compressed"
+        raise BadInput(f"the {table} file is not text", source, fix, code="bad_file")
+    if "\r" in text:
+        fix = "save it with line ends as Linux or Windows has them"
+        raise BadInput(f"the lines of the {table} file end in CR alone", source, fix, code="bad_file")
+    return next(csv.reader([text]), [])
 
 
 class CsvRows:

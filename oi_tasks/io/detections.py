@@ -1,6 +1,5 @@
 """Boxes, image labels and predictions in files of the release's own columns, as arrays for the detection metric."""
 
-import csv
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from oi_tasks.core.hierarchy import Hierarchy, read_edges
 from oi_tasks.core.openimages_map import BoxTable, ImageLabels
 from oi_tasks.errors import BadInput
-from oi_tasks.io.csv_rows import CsvRows
+from oi_tasks.io.csv_rows import CsvRows, header_of
 from oi_tasks.io.tables import BOXES
 
 CORNERS = ("XMin", "XMax", "YMin", "YMax")
@@ -88,8 +87,11 @@ def read_detection_files(boxes: Path, image_labels: Path, hierarchy: Path, predi
 def read_hierarchy(path: Path) -> Hierarchy:
     """A published hierarchy file. Raises BadInput when it is none."""
     try:
-        return Hierarchy(read_edges(json.loads(_there(path, "hierarchy").read_bytes())))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        tree = Hierarchy(read_edges(json.loads(_there(path, "hierarchy").read_bytes())))
+        if not all(isinstance(label, str) for edge in tree.edges for label in (edge.parent, edge.child)):
+            raise TypeError("a LabelName is no text")
+        return tree
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
         fix = "it is nested JSON of LabelName, Subcategory and Part"
         raise BadInput(f"the hierarchy cannot be read: {reason}", where=str(path), fix=fix, code="bad_file") from None
@@ -97,7 +99,7 @@ def read_hierarchy(path: Path) -> Hierarchy:
 
 def _there(path: Path, what: str) -> Path:
     if not path.is_file():
-        raise BadInput(f"there is no {what} file {path}", code="no_file")
+        raise BadInput(f"there is no {what} file", str(path), "name a file", code="no_file")
     return path
 
 
@@ -105,12 +107,15 @@ def _read(
     path: Path, what: str, schema: dict[str, pl.DataType], optional: Mapping[str, pl.DataType] = {}
 ) -> pl.DataFrame:
     """A CSV file's columns, with the optional ones that it has. Raises BadInput for the first line of a wrong form."""
-    with _there(path, what).open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        columns = next(csv.reader([file.readline()]), [])
+    columns = header_of(_there(path, what), what, str(path))
     missing = [name for name in schema if name not in columns]
     if missing:
         found = f"{path}, which has {', '.join(columns) or 'no line'}"
         raise BadInput(f"the {what} file lacks the column {', '.join(missing)}", where=found, code="missing_column")
+    if len(set(columns)) < len(columns):
+        raise BadInput(
+            f"the {what} file names a column twice", f"{path}, which has {', '.join(columns)}", code="bad_file"
+        )
     rows = CsvRows(path, what, str(path), columns, {**schema, **optional})
     wanted = [*schema, *(name for name in optional if name in columns)]
     empty = pl.DataFrame(schema={name: {**schema, **optional}[name] for name in wanted})

@@ -51,7 +51,8 @@ class ProgressLine:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._bar is not None:
             self._bar.stop()
-        self._say(time.monotonic())
+        if self.done or error is None:  # before anything was done, the error says all there is to say
+            self._say(time.monotonic())
 
     def _rate(self, now: float) -> str:
         return f"{self.done / max(now - self._start, 1e-6):.4g} {self.unit}/s"

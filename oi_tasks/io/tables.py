@@ -1,6 +1,5 @@
 """A release's CSV files as typed tables, in the forms in which Open Images has published them."""
 
-import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,7 @@ from polars.io.plugins import register_io_source
 
 from oi_tasks.core.partitions import DIGITS
 from oi_tasks.errors import BadInput, OiError
-from oi_tasks.io.csv_rows import UNREADABLE, CsvRows
+from oi_tasks.io.csv_rows import UNREADABLE, CsvRows, header_of
 
 __all__ = ["BOXES", "DESCRIPTIONS", "IMAGES", "IMAGE_LABELS", "TABLES", "UNREADABLE", "open_table"]
 
@@ -101,8 +100,7 @@ def open_table(path: Path, table: str, source: str) -> CsvRows:
 
 
 def _columns(path: Path, table: str, source: str) -> list[str]:
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        first = next(csv.reader([file.readline()]), [])
+    first = header_of(path, table, source)
     if not first:
         raise BadInput(f"the {table} file is empty", where=source, code="missing_column")
     return first

@@ -29,7 +29,7 @@ class Shards(Job):
     dataset's id. Each photo is decoded once, at the scale nearest to its canvas, and squashed to it.
     """
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     classes: OutputId = Field(description="id of the class map (collapse)")
     validated: OutputId = Field(description="id of the clean tables (validate)")
     side: PositiveInt = Field(256, description="side of the square canvas, in pixels")
@@ -160,9 +160,11 @@ def fit_photo(store: Store, sha256: str, canvas_size: tuple[int, int], quality: 
     """
     from PIL import Image
 
+    from oi_tasks.io.rgb import as_rgb
+
     photo = Image.open(bytes_io.BytesIO(store.get_bytes(RAW, photo_key(sha256))))
     photo.draft("RGB", canvas_size)
-    fitted = photo.convert("RGB").resize(canvas_size, Image.Resampling.BICUBIC)
+    fitted = as_rgb(photo).resize(canvas_size, Image.Resampling.BICUBIC)
     encoded = bytes_io.BytesIO()
     fitted.save(encoded, "JPEG", quality=quality, subsampling=0)
     return encoded.getvalue()

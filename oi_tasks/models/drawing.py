@@ -10,6 +10,7 @@ from scipy.ndimage import label
 
 from oi_tasks.core.components import AROUND
 from oi_tasks.core.palette import ON_PHOTOS
+from oi_tasks.io.rgb import as_rgb
 from oi_tasks.models.cascade import Cascade
 from oi_tasks.models.predictor import PhotoPrediction, Predictor
 
@@ -21,7 +22,7 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 def draw(data: bytes, found: PhotoPrediction, model: Predictor) -> Image.Image:
     """The picture of an encoded photo. Below it stand the classes there, and of a cascade which clusters ran."""
-    photo = Image.open(io.BytesIO(data)).convert("RGB")
+    photo = as_rgb(Image.open(io.BytesIO(data)))
     scale = min(max(max(photo.size), SMALLEST), LARGEST) / max(photo.size)
     photo = photo.resize((max(1, round(photo.width * scale)), max(1, round(photo.height * scale))))
     photo = _with_masks(photo, found, model)

@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from oi_tasks.core.aspect import aspect_bin
+from oi_tasks.io.rgb import as_rgb
 from oi_tasks.models.box_rules import FoundBox
 from oi_tasks.models.saved import ModelMeta
 
@@ -60,7 +61,7 @@ class Predictor(ABC):
         photo = Image.open(io.BytesIO(data))
         canvas = self.canvas_of(*photo.size)
         photo.draft("RGB", canvas)
-        return np.asarray(photo.convert("RGB").resize(canvas, Image.Resampling.BICUBIC))
+        return np.asarray(as_rgb(photo).resize(canvas, Image.Resampling.BICUBIC))
 
     def predict(self, photos: Sequence[bytes]) -> list[PhotoPrediction]:
         """What is in each photo (an encoded image) and where. Raises OSError for bytes that are no image."""

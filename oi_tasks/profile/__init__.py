@@ -2,7 +2,15 @@
 
 from oi_tasks.profile.classes import Classes, Clusters, Override
 from oi_tasks.profile.gate import Budgets, Gate, Slices, Threshold
-from oi_tasks.profile.loading import SHIPPED, describe, load_profile, parse_profile, profile_files, with_source
+from oi_tasks.profile.loading import (
+    SHIPPED,
+    check_own_profiles,
+    describe,
+    load_profile,
+    parse_profile,
+    profile_files,
+    with_source,
+)
 from oi_tasks.profile.parts import Mid, Part, Share
 from oi_tasks.profile.photos import Photos, Splits
 from oi_tasks.profile.pods import Pod, Pods
@@ -59,6 +67,7 @@ __all__ = [
     "Splits",
     "Threshold",
     "Weights",
+    "check_own_profiles",
     "describe",
     "load_profile",
     "parse_profile",

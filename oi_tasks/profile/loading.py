@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from oi_tasks.errors import BadInput
 from oi_tasks.profile.profile import Profile
+from oi_tasks.profile.yaml_once import StandsTwice, load_yaml
 from oi_tasks.settings import settings
 
 SHIPPED = Path(__file__).parents[1] / "profiles"
@@ -16,8 +17,18 @@ SHIPPED = Path(__file__).parents[1] / "profiles"
 
 def profile_files() -> dict[str, Path]:
     """All profiles by name: the shipped ones, and yours (`OI_PROFILES`), which win."""
-    folders = [SHIPPED, *([settings().profiles] if settings().profiles else [])]
-    return {path.stem: path for folder in folders if folder for path in sorted(folder.glob("*.yaml"))}
+    own = settings().profiles
+    folders = [SHIPPED, *([own.expanduser()] if own else [])]
+    found = [path for folder in folders for ending in ("*.yml", "*.yaml") for path in sorted(folder.glob(ending))]
+    return {path.stem: path for path in found if not path.is_dir()}
+
+
+def check_own_profiles() -> None:
+    """Raise BadInput if `OI_PROFILES` names no folder."""
+    own = settings().profiles
+    if own and not own.expanduser().is_dir():
+        what = "OI_PROFILES is a file" if own.expanduser().exists() else "OI_PROFILES names no folder that is there"
+        raise BadInput(what, str(own), "name the folder of your profiles, or leave it unset", code="setting")
 
 
 def load_profile(source: str) -> Profile:
@@ -30,15 +41,25 @@ def load_profile(source: str) -> Profile:
             raise BadInput(
                 f"there is no profile file {source}", fix="give the path of a YAML file, or a name", code="profile"
             )
-        where, text = str(path), path.read_text(encoding="utf-8")
+        where, text = str(path), _text(path)
     else:
         files = profile_files()
         if source not in files:
+            check_own_profiles()
             raise BadInput(
                 f"there is no profile {source!r}", fix=f"choose one of {', '.join(sorted(files))}", code="profile"
             )
-        where, text = str(files[source]), files[source].read_text(encoding="utf-8")
+        where, text = str(files[source]), _text(files[source])
     return parse_profile(text, where)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise BadInput(f"the profile cannot be read: {error.strerror}", str(path), code="profile") from None
+    except UnicodeDecodeError:
+        raise BadInput("the profile is not text in UTF-8", str(path), "save it as UTF-8", code="profile") from None
 
 
 def with_source(profile: Profile, source: str) -> Profile:
@@ -53,15 +74,24 @@ def with_source(profile: Profile, source: str) -> Profile:
 def parse_profile(text: str, where: str) -> Profile:
     """A profile from YAML or JSON text. Raises BadInput naming the field that is wrong."""
     try:
-        value = json.loads(text) if text.lstrip().startswith("{") else yaml.safe_load(text)
-    except (yaml.YAMLError, json.JSONDecodeError) as error:
-        raise BadInput(f"the profile is not YAML: {' '.join(str(error).split())}", where, code="profile") from None
+        value = json.loads(text) if text.lstrip().startswith("{") else load_yaml(text)
+    except StandsTwice as error:
+        raise BadInput(str(error), where, "keep one of them", code="profile") from None
+    except (yaml.YAMLError, json.JSONDecodeError, RecursionError) as error:
+        raise BadInput(f"the profile is not YAML: {_said_of(error)}", where, code="profile") from None
     if not isinstance(value, dict):
         raise BadInput("the profile is not a mapping of fields", where, code="profile")
     try:
         return Profile.model_validate(value)
     except ValidationError as error:
         raise BadInput(describe(error), where, code="profile") from None
+
+
+def _said_of(error: Exception) -> str:
+    """What is wrong with a YAML text, and in which line."""
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None)
+    return f"line {mark.line + 1}: {problem}" if mark and problem else " ".join(str(error).split())
 
 
 def describe(error: ValidationError) -> str:

@@ -11,4 +11,4 @@ Mid = Annotated[str, Field(pattern=r"^/[a-z]/[0-9a-z_]+$")]
 class Part(BaseModel):
     """A part of the profile: unknown fields are refused by name."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -1,6 +1,7 @@
 """`oi detection-map` on files: numbers against the plain metric, and what must be refused, in one line each."""
 
 import csv
+import gzip
 import json
 import random
 from pathlib import Path
@@ -159,6 +160,39 @@ def test_what_is_refused_is_one_line(files: Files, name: str, text: str | None, 
     with pytest.raises(BadInput, match=what):
         raise done.exception
     assert "\n" not in str(done.exception)
+
+
+DEEP = '{"LabelName": "/m/0", "Subcategory": [' * 3000 + '{"LabelName": "/m/1"}' + "]}" * 3000
+PLAIN = PREDICTIONS.encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "what"),
+    [
+        ("predictions", gzip.compress(PLAIN), "the predictions file is not text"),
+        ("predictions", PREDICTIONS.encode("utf-16"), "the predictions file is not text"),
+        ("predictions", PLAIN.replace(b"\n", b"\r"), "the lines of the predictions file end in CR alone"),
+        ("predictions", PLAIN.replace(b"Score,", b"Score,Score,"), "the predictions file names a column twice"),
+        ("hierarchy", DEEP.encode(), "the hierarchy cannot be read: RecursionError"),
+        ("hierarchy", b'{"LabelName": "/m/0", "Subcategory": [{"LabelName": null}]}', "a LabelName is no text"),
+    ],
+)
+def test_files_of_another_kind_are_told_in_words_that_can_be_read(
+    files: Files, name: str, data: bytes, what: str
+) -> None:
+    files.path(name).write_bytes(data)
+    with pytest.raises(BadInput, match=what) as told:
+        CliRunner().invoke(app, files.words(), catch_exceptions=False, standalone_mode=False)
+    assert told.value.line.isprintable()
+
+
+def test_labels_are_shown_as_they_are(files: Files) -> None:
+    for name in ("boxes", "predictions"):
+        text = files.path(name).read_text().replace("/m/cat", "[/m/cat]").replace("/m/dog", ":dog:")
+        files.path(name).write_text(text)
+    done = CliRunner().invoke(app, files.words(), catch_exceptions=False)
+    assert done.exit_code == 0
+    assert {line.split()[0] for line in done.stdout.splitlines()} >= {"[/m/cat]", ":dog:"}
 
 
 def test_real_boxes_of_the_release_with_noisy_predictions(files: Files, real_scenes: Path) -> None:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -162,6 +163,57 @@ def test_a_csv_is_what_the_detection_metric_takes(chain: Chain, model: Path, pho
     words += ["--hierarchy", tmp_path / "tree.json", "--predictions", out, "--json"]
     said = CliRunner().invoke(app, ["detection-map", *map(str, words)], standalone_mode=False)
     assert json.loads(said.stdout)["map"] == 1.0
+
+
+def test_odd_photos_are_predicted_as_what_they_show(chain: Chain, model: Path, photos: Path, tmp_path: Path) -> None:
+    good = next(
+        file for file in sorted(photos.rglob("*.jpg")) if Cascade.load(model).predict([file.read_bytes()])[0].boxes
+    )
+    grey = np.asarray(Image.open(good).convert("L"))
+    Image.fromarray(grey).save(tmp_path / "eight.png")
+    Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / "sixteen.png")
+    found = lines(run(chain, tmp_path, "--json", "--model", model))
+    eight, sixteen = (
+        [{**row, "ImageID": ""} for row in found if row["ImageID"] == name] for name in ("eight", "sixteen")
+    )
+    assert eight == sixteen
+
+
+def test_names_of_photos_are_kept_as_they_are(chain: Chain, model: Path, photos: Path, tmp_path: Path) -> None:
+    data = next(
+        file.read_bytes()
+        for file in sorted(photos.rglob("*.jpg"))
+        if Cascade.load(model).predict([file.read_bytes()])[0].boxes
+    )
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in (b"[bold]x.jpg", b":dog:.jpg", b"caf\xe9.jpg", b"x" * 150 + b".jpg"):
+        (folder / os.fsdecode(name)).write_bytes(data)
+    (folder / "bro\nken.jpg").write_bytes(b"none")
+    result = run(chain, folder, "--model", model, "--out", tmp_path / "out.csv")
+    assert result.exception is None, result.exception
+    for shown in ("[bold]x ", ":dog: ", "caf\\udce9 "):
+        assert shown in result.stdout
+    assert "…" not in result.stdout
+    assert "bro\\nken.jpg is left out" in result.stderr
+    with (tmp_path / "out.csv").open(encoding="utf-8") as file:
+        assert {row["ImageID"] for row in csv.DictReader(file)} == {"[bold]x", ":dog:", "caf\\udce9", "x" * 150}
+
+    (folder / "sub").mkdir()
+    (folder / "sub" / ":dog:.jpg").write_bytes(data)
+    twice = run(chain, folder, "--model", model, "--json")
+    assert "1 names, such as :dog:, are of several photos" in twice.stderr
+
+
+def test_a_file_that_cannot_be_written_is_told_before_the_work(
+    chain: Chain, model: Path, photos: Path, tmp_path: Path
+) -> None:
+    for out, said in ((tmp_path / "none" / "x.csv", "does not exist"), (tmp_path, "a folder stands there")):
+        result = run(chain, photos, "--model", model, "--out", out)
+        assert isinstance(result.exception, BadInput), result.exception
+        assert said in str(result.exception)
+        assert not result.stdout
+    assert not list(tmp_path.iterdir())
 
 
 def test_pictures_show_the_boxes_and_the_way(chain: Chain, model: Path, photos: Path, tmp_path: Path) -> None:

@@ -4,16 +4,24 @@ import base64
 import csv
 import hashlib
 import json
+import os
+import re
+import resource
+import shlex
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
-from oi_tasks.errors import BadInput
+from oi_tasks.cli import app
+from oi_tasks.errors import BadInput, OiError
 from oi_tasks.io.own_photos import BOXES, IMAGES, LABELS, make_release
 from oi_tasks.io.release import sort_out
 from oi_tasks.io.sources import FolderSource
+from oi_tasks.profile import load_profile
 
 
 @pytest.fixture
@@ -96,6 +104,14 @@ def test_boxes_are_written_in_the_published_columns(photos: Path, tmp_path: Path
         ("file,class,x_min,x_max,y_min,y_max\nblue/blue.jpg,green,0,1,0,1\n", "no class 'green'"),
         ("file,class,x_min,x_max,y_min,y_max\nblue/blue.jpg,blue,0,60,0,1\n", "x_max is '60'"),
         ("file,class,x_min,x_max,y_min,y_max\nblue/blue.jpg,blue,0.5,0.5,0,1\n", "no area"),
+        ("file,class,x_min,x_max,y_min,y_max\nblue/blue.jpg,blue,0.5,0.1,0,1\n", "no area"),
+        ("file,class,x_min,x_max,y_min,y_max\nblue/blue.jpg,blue,0,12%,0,1\n", "x_max is '12%'"),
+        ("file,class,x_min,x_max,y_min,y_max\nblue/blue.jpg,blue,0,nan,0,1\n", "x_max is 'nan'"),
+        ("file,class,x_min,x_max,y_min,y_max\n\n\nblue/blue.jpg,blue,0,1,0\n", r"5 values where 6.*line 4"),
+        ('file,class,x_min,x_max,y_min,y_max\n"blue/blue.jpg,blue,0,1,0,1\n', "not CSV"),
+        ("file,class,x_min,x_max,y_min,y_max,class\n", "class twice"),
+        ("", "it has no line"),
+        ("file,class,x_min,x_max,y_min,y_max\n../boxes.csv,blue,0,1,0,1\n", "no photo '../boxes.csv'"),
     ],
 )
 def test_boxes_that_cannot_be_used_are_one_line_and_nothing_is_left(
@@ -119,3 +135,134 @@ def test_folders_that_make_no_release(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="same short name"):
         make_release(photos, tmp_path / "release", None)
     assert not (tmp_path / "release").exists()
+
+
+@pytest.mark.parametrize("text", ["file;class;x_min;x_max;y_min;y_max\r\n{0};{1};0,25;0,5;0;1\r\n\r\n",
+                                  'Class\tFile\tX_Min\t"X_Max"\tY_Min\tY_Max\n{1}\t{0}\t0.25\t0.5\t0\t1\n',
+                                  "file,class,x_min,x_max,y_min,y_max,by\n.\\{0},{1},0.25,0.5,0,1,me\n"])  # fmt: skip
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_boxes_as_spreadsheets_write_them(photos: Path, tmp_path: Path, text: str, mark: str) -> None:
+    composed, apart = "caf\u00e9", "cafe\u0301"  # the same name, in the two spellings that disks have
+    (photos / composed).mkdir()
+    Image.new("RGB", (60, 40), "white").save(photos / composed / f"{composed} 1.jpg")
+    (tmp_path / "boxes.csv").write_text(mark + text.format(f"{apart}/{apart} 1.jpg", apart), "utf-8", newline="")
+    assert make_release(photos, tmp_path / "release", tmp_path / "boxes.csv").boxes == 1
+    (row,) = rows(tmp_path / "release" / BOXES)
+    assert (row["LabelName"], row["XMin"], row["XMax"]) == ("/o/cafe", "0.25", "0.5")
+
+
+def test_a_box_of_a_photo_that_is_left_out_is_left_out(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "boxes.csv").write_text(
+        "file,class,x_min,x_max,y_min,y_max\nblue/broken.jpg,blue,0,1,0,1\n" + "blue/blue.jpg,blue,0,1,0,1\n" * 2
+    )
+    made = make_release(photos, tmp_path / "release", tmp_path / "boxes.csv")
+    assert made.boxes == len(rows(tmp_path / "release" / BOXES)) == 1
+    assert any("line 2" in text and "blue/broken.jpg is left out" in text for text in made.left_out)
+
+
+def test_every_file_that_is_left_out_is_named(photos: Path, tmp_path: Path) -> None:
+    blue = photos / "blue"
+    frames = [Image.new("RGB", (60, 40), colour) for colour in ("black", "white")]
+    frames[0].save(blue / "moves.gif", save_all=True, append_images=frames[1:])
+    (blue / "phone.heic").write_bytes(b"ftypheic")
+    (blue / "empty.jpg").write_bytes(b"")
+    (blue / "gone.jpg").symlink_to("nowhere")
+    (blue / "self.jpg").symlink_to("self.jpg")
+    (blue / "loop").symlink_to(blue)
+    (blue / "folder.jpg").mkdir()
+    os.mkfifo(blue / "pipe.jpg")
+    (photos / "no photo yet").mkdir()
+    Image.new("RGB", (60, 40), "white").save(photos / "stray.jpg")
+    made = make_release(photos, tmp_path / "release", None)
+    said = dict(text.split(": ", 1) for text in made.left_out)
+    assert said.pop("blue/phone.heic").endswith("convert it to JPEG if it is one")
+    assert said == {
+        "stray.jpg": "it stands in no folder of a class",
+        "blue/broken.jpg": "not an image",
+        "blue/empty.jpg": "empty",
+        "blue/gone.jpg": "a link to a folder, or to nothing",
+        "blue/self.jpg": "a link to a folder, or to nothing",
+        "blue/loop": "a link to a folder, or to nothing",
+        "blue/moves.gif": "animated",
+        "blue/pipe.jpg": "no file",
+        "the class no photo yet": "it has no photo",
+    }
+    assert {row[1] for row in csv.reader((tmp_path / "release" / "class-descriptions-boxable.csv").open())} == {
+        "Red thing",
+        "blue",
+    }
+
+
+def test_a_photo_of_sixteen_bits_is_not_white(photos: Path, tmp_path: Path) -> None:
+    grey = np.arange(60 * 40, dtype=np.uint16).reshape(40, 60) * 27
+    Image.fromarray(grey).save(photos / "blue" / "deep.png")
+    before = {path.read_bytes() for path in photos.rglob("*.jpg")}
+    make_release(photos, tmp_path / "release", None)
+    (new,) = (path for path in (tmp_path / "release" / "train").iterdir() if path.read_bytes() not in before)
+    with Image.open(new) as photo:
+        assert np.abs(np.asarray(photo)[..., 0].astype(int) - (grey >> 8)).max() < 8
+
+
+def test_classes_have_names_in_any_script(tmp_path: Path) -> None:
+    for number, name in enumerate(
+        ("\u72ac", "\u732b", "Caf\u00e9", "Stra\u00dfe 1", "Strase 1", "\u2764\ufe0f", "\u0915\u094d\u200d\u0937")
+    ):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        Image.new("RGB", (60, 40), (number * 50, 0, 0)).save(tmp_path / "photos" / name / "a.jpg")
+    make_release(tmp_path / "photos", tmp_path / "release", None)
+    with (tmp_path / "release" / "class-descriptions-boxable.csv").open(encoding="utf-8", newline="") as file:
+        mids = {name: mid for mid, name in csv.reader(file)}
+    assert mids["Caf\u00e9"] == "/o/cafe"
+    assert mids["Strase 1"] == "/o/strase_1"
+    assert len(set(mids.values())) == 7
+    assert all(re.fullmatch(r"/[a-z]/[0-9a-z_]+", mid) for mid in mids.values())
+
+
+def test_targets_that_would_harm_or_cannot_be(photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="stand among the photos"):
+        make_release(photos, photos / "release", None)
+    (tmp_path / "file").write_text("x")
+    for to in (tmp_path / "file" / "release", tmp_path / ("x" * 300)):
+        with pytest.raises(BadInput, match="cannot be written"):
+            make_release(photos, to, None)
+    (tmp_path / "release.part").mkdir()
+    (tmp_path / "release.part" / "mine.txt").write_text("kept")
+    make_release(photos, tmp_path / "release", None, beside={"mine.yaml": "name: mine"})
+    assert (tmp_path / "release.part" / "mine.txt").read_text() == "kept"
+    assert (tmp_path / "release" / "mine.yaml").read_text() == "name: mine"
+    (photos / "two\nlines").mkdir()
+    with pytest.raises(BadInput, match="cannot be a name"):
+        make_release(photos, tmp_path / "other", None)
+
+
+def test_folders_without_photos_are_one_line(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+    with pytest.raises(BadInput, match="none of the files is a photo"):
+        make_release(tmp_path / "photos", tmp_path / "release", None)
+    Image.new("RGB", (60, 40)).save(tmp_path / "photos" / "a" / "a.jpg")
+    with pytest.raises(BadInput, match="only the class a has photos"):
+        make_release(tmp_path / "photos", tmp_path / "release", None)
+    assert [path.name for path in tmp_path.iterdir()] == ["photos"]
+
+
+def test_a_disk_that_fills_up_leaves_nothing(photos: Path, tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64, before[1]))
+    try:
+        with pytest.raises(OiError, match="the disk is full"):
+            make_release(photos, tmp_path / "release", None)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [path.name for path in tmp_path.iterdir()] == ["photos"]
+
+
+def test_the_profile_beside_it_is_named_as_the_command_that_is_told(photos: Path, tmp_path: Path) -> None:
+    to = tmp_path / 'My "dogs" \u00e9'
+    said = CliRunner().invoke(app, ["own-photos", str(photos), str(to)], standalone_mode=False)
+    assert said.exception is None, said.exception
+    words = shlex.split(said.stdout.splitlines()[-1].partition("Train on it: ")[2])
+    folder, name = words[0].removeprefix("OI_PROFILES="), words[-1].removeprefix("PROFILE=")
+    profile = load_profile(str(Path(folder) / f"{name}.yaml"))
+    assert profile.name == name == "my--dogs"
+    assert profile.release.folders == (str(to.resolve()),)
