@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import re
-import resource
 import shlex
 import shutil
 from pathlib import Path
@@ -22,6 +21,7 @@ from oi_tasks.io.own_photos import BOXES, IMAGES, LABELS, make_release
 from oi_tasks.io.release import sort_out
 from oi_tasks.io.sources import FolderSource
 from oi_tasks.profile import load_profile
+from tests.little_room import files_of_at_most
 
 
 @pytest.fixture
@@ -247,13 +247,8 @@ def test_folders_without_photos_are_one_line(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_fills_up_leaves_nothing(photos: Path, tmp_path: Path) -> None:
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (64, before[1]))
-    try:
-        with pytest.raises(OiError, match="the disk is full"):
-            make_release(photos, tmp_path / "release", None)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with pytest.raises(OiError, match="the disk is full"), files_of_at_most(64):
+        make_release(photos, tmp_path / "release", None)
     assert [path.name for path in tmp_path.iterdir()] == ["photos"]
 
 

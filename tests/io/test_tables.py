@@ -2,7 +2,6 @@
 
 import csv
 import random
-import resource
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +11,7 @@ from oi_tasks.errors import BadInput, OiError
 from oi_tasks.io import csv_rows
 from oi_tasks.io.disk import told_when_full
 from oi_tasks.io.tables import BOXES, FLAGS, Rows, open_table, rows_of, write_partitions, write_whole
+from tests.little_room import files_of_at_most
 
 HEADER = "ImageID,Source,LabelName,Confidence,XMin,XMax,YMin,YMax,IsOccluded,IsTruncated,IsGroupOf,IsDepiction,IsInside"
 ROW = "0000dd8e0cb25756,xclick,/m/0ch_cf,1,0.1,0.9,0.2,0.8,-1,-1,0,1,0"
@@ -174,13 +174,8 @@ def test_a_full_disk_while_parquet_is_written_is_told(tmp_path: Path) -> None:
     rng = random.Random(2)
     rows = [ROW.replace("0000dd8e0cb25756", f"{rng.getrandbits(64):016x}") for _ in range(5000)]
     path = written(tmp_path, "\n".join([HEADER, *rows]))
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
-        with pytest.raises(OiError, match="the disk is full"), told_when_full():
-            write_partitions(Rows("boxes", [open_table(path, "boxes", "here")]), tmp_path / "boxes")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with files_of_at_most(1000), pytest.raises(OiError, match="the disk is full"), told_when_full():
+        write_partitions(Rows("boxes", [open_table(path, "boxes", "here")]), tmp_path / "boxes")
 
 
 def test_no_file_at_all_is_an_empty_table(tmp_path: Path) -> None:

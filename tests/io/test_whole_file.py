@@ -1,13 +1,12 @@
 """Files that a command was asked to write: whole or not at all, and a place that cannot be is told."""
 
-import resource
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from oi_tasks.errors import BadInput, OiError
 from oi_tasks.io.whole_file import check_writable, write_whole
+from tests.little_room import files_of_at_most
 
 
 def test_a_text_is_written_as_utf_8_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -16,19 +15,9 @@ def test_a_text_is_written_as_utf_8_and_nothing_else_is_left(tmp_path: Path) -> 
     assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
 
 
-@pytest.fixture
-def little_room() -> Iterator[None]:
-    """No file of this process can grow beyond 64 bytes, as on a disk that is nearly full."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (64, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-@pytest.mark.usefixtures("little_room")
 def test_what_stood_there_stays_until_the_new_is_whole(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("old")
-    with pytest.raises(OiError, match="the disk is full") as told:
+    with pytest.raises(OiError, match="the disk is full") as told, files_of_at_most(64):
         write_whole(tmp_path / "a.csv", "new" * 100)
     assert told.value.code == "disk_full"
     assert (tmp_path / "a.csv").read_bytes() == b"old"
