@@ -23,7 +23,7 @@ from oi_tasks.models.single_stage import SingleStage
 from oi_tasks.profile import Profile
 from tests.conftest import SMALL, Chain
 from tests.core.plain_map import plain_map
-from tests.jobs.stopped import demand_equal_weights
+from tests.jobs.stopped import EACH_STEP, demand_equal_weights
 from tests.jobs.test_retrain import OI, _env_file
 from tests.models.test_detections import tree_of
 
@@ -67,13 +67,13 @@ def test_it_learns_the_classes_that_the_cascade_finds_boxes_of(baseline: Chain, 
 
 
 def test_ended_and_gone_on_it_has_the_same_weights(baseline: Chain, tmp_path: Path) -> None:
-    recipe = RECIPE | {"epochs": {"frozen": 0, "unfrozen": 10}, "seed": 1}
+    recipe = RECIPE | {"epochs": {"frozen": 0, "unfrozen": 4}, "seed": 1, "checkpoints": EACH_STEP}
     (tmp_path / "own.yaml").write_text(yaml.safe_dump(json.loads(json.dumps(SMALL)) | {"detector": recipe}))
     words = [OI, "train_detector", "--profile", str(tmp_path / "own.yaml")]
     words += [word for name, value in inputs(baseline).items() for word in ("--set", f"{name}={value}")]
     environment = os.environ | {"OI_ENV_FILE": str(_env_file(baseline, tmp_path))}
     outputs = Outputs(Store(baseline.settings), baseline.settings.cache)
-    demand_equal_weights(words, environment, outputs, "train_detector")
+    demand_equal_weights(words, environment, outputs, "train_detector", steps=8)
 
 
 def test_its_map_is_the_plain_metrics_and_the_cascades_is_the_evaluations(

@@ -32,7 +32,7 @@ from oi_tasks.models.saved import load_trained
 from oi_tasks.profile import Prices
 from oi_tasks.training.semseg import ClusterPhotos
 from tests.conftest import SMALL, Chain
-from tests.jobs.stopped import demand_equal_weights
+from tests.jobs.stopped import EACH_STEP, demand_equal_weights
 
 pytestmark = pytest.mark.slow
 OI = str(Path(sys.executable).with_name("oi"))
@@ -91,12 +91,12 @@ def test_a_reader_gives_the_photos_that_the_tars_hold(chain: Chain) -> None:
 
 def test_a_stopped_training_goes_on_to_the_same_weights_bit_for_bit(chain: Chain, tmp_path: Path) -> None:
     longer = json.loads(json.dumps(SMALL))
-    longer["classifier"]["epochs"] = {"frozen": 1, "unfrozen": 24}
+    longer["classifier"] |= {"epochs": {"frozen": 1, "unfrozen": 5}, "checkpoints": EACH_STEP}
     (tmp_path / "longer.yaml").write_text(yaml.safe_dump(longer))
     words = [OI, "train_classifier", "--profile", str(tmp_path / "longer.yaml")]
     words += ["--set", f"dataset={chain.said['shards']['id']}"]
     environment = os.environ | {"OI_ENV_FILE": str(_env_file(chain, tmp_path))}
-    said = demand_equal_weights(words, environment, _outputs(chain), "train_classifier")
+    said = demand_equal_weights(words, environment, _outputs(chain), "train_classifier", steps=15)
     assert "with the state saved; run it again to go on" in said
 
 
