@@ -73,13 +73,17 @@ def main() -> None:
         at = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{type(error).__name__} at {Path(at.filename).name}:{at.lineno}: {' '.join(str(error).split())}"
         line = coded(f"a fault in oi itself: {place}; OI_DEBUG=1 shows all of it", "fault")
-        print(f"oi: {line}", file=sys.stderr)
+        _say(line)
         sys.exit(1)
 
 
 def _tell(error: OiError) -> NoReturn:
-    print(f"oi: {in_line(error.line)}", file=sys.stderr)
+    _say(in_line(error.line))
     sys.exit(error.exit_code)
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"oi: {line}\n")  # at once: of several processes each has a line of its own
 
 
 def _known(error: Exception) -> OiError | None:
@@ -102,5 +106,5 @@ def _show_usage(error: Any) -> NoReturn:
     else:
         asked = error.ctx.command_path if error.ctx else "oi"
         line = coded(f"{said.rstrip('.')}; `{asked} --help` says what it takes", "usage")
-        print(f"oi: {line}", file=sys.stderr)
+        _say(line)
     sys.exit(error.exit_code)
