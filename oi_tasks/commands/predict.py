@@ -181,7 +181,7 @@ class _Pictures:
 
     def add(self, one: Predicted) -> None:
         """Draw one."""
-        from oi_tasks.io.disk import is_full
+        from oi_tasks.io.disk import told_when_unwritable
         from oi_tasks.models.drawing import draw
 
         assert one.found is not None
@@ -191,15 +191,11 @@ class _Pictures:
         made, path = io.BytesIO(), self.folder / f"{name}.jpg"
         draw(one.data, one.found, self.model).save(made, "JPEG", quality=90)
         try:
-            path.write_bytes(made.getvalue())
-        except OSError as error:
+            with told_when_unwritable("the picture cannot be written", path, self.folder):
+                path.write_bytes(made.getvalue())
+        except OiError:
             path.unlink(missing_ok=True)
-            if is_full(error):
-                fix = "make room there, or name another folder"
-                raise OiError("the disk is full", str(self.folder), fix, "disk_full") from None
-            raise BadInput(
-                f"the picture cannot be written: {error.strerror}", in_line(path), code="cannot_write"
-            ) from None
+            raise
 
 
 def _count(summary: Summary, one: Predicted) -> None:

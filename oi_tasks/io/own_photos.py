@@ -19,8 +19,8 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from oi_tasks.errors import BadInput, OiError, breaks_line
-from oi_tasks.io.disk import is_full
+from oi_tasks.errors import BadInput, breaks_line
+from oi_tasks.io.disk import told_when_unwritable
 from oi_tasks.io.own_boxes import read_boxes, same_name
 from oi_tasks.io.photo_check import LARGEST_FILE, check_photo
 from oi_tasks.io.rgb import as_rgb
@@ -77,16 +77,12 @@ def make_release(
         raise BadInput("the release's folder would stand among the photos", str(to), fix, "usage")
     aside = to.with_name(f"{to.name}.{os.getpid()}.part")
     try:
-        (aside / "train").mkdir(parents=True)
-        made = _write_release(photos, aside, boxes, mids, progress)
-        for name, text in beside.items():
-            (aside / name).write_text(text, encoding="utf-8")
-        aside.rename(to)
-    except OSError as error:
-        if is_full(error):
-            fix = "make room there, or name another folder"
-            raise OiError("the disk is full", str(to.parent), fix, "disk_full") from None
-        raise BadInput(f"the release cannot be written: {error.strerror}", str(to), code="cannot_write") from None
+        with told_when_unwritable("the release cannot be written", to, to.parent):
+            (aside / "train").mkdir(parents=True)
+            made = _write_release(photos, aside, boxes, mids, progress)
+            for name, text in beside.items():
+                (aside / name).write_text(text, encoding="utf-8")
+            aside.rename(to)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return made

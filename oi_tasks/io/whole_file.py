@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from oi_tasks.errors import BadInput, OiError
-from oi_tasks.io.disk import is_full
+from oi_tasks.errors import BadInput
+from oi_tasks.io.disk import told_when_unwritable
 
 
 def check_writable(path: Path) -> None:
@@ -19,7 +19,7 @@ def check_writable(path: Path) -> None:
 
 def write_whole(path: Path, text: str) -> None:
     """Write a text as UTF-8, aside first. Raises BadInput where it cannot be, OiError for a full disk."""
-    try:
+    with told_when_unwritable("the file cannot be written", path):
         target = path.resolve()
         if (path.exists() and not path.is_file()) or not os.access(target.parent, os.W_OK):
             _write(path, text)  # a pipe or a device takes what comes; so does a file in a folder that takes no other
@@ -30,12 +30,6 @@ def write_whole(path: Path, text: str) -> None:
             aside.replace(target)
         finally:
             aside.unlink(missing_ok=True)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        if is_full(error):
-            raise OiError("the disk is full", str(path), "make room there, or name another", "disk_full") from None
-        raise BadInput(f"the file cannot be written: {error.strerror}", str(path), code="cannot_write") from None
 
 
 def _write(path: Path, text: str) -> None:
